@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+using Canal.Engine.Operations;
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Devices;
+
+/// <summary>Where operations run. One thread drives a device; the device may use many.</summary>
+public abstract class Device : IDisposable
+{
+    private protected Device(MemoryPool memory) => Memory = memory;
+
+    /// <summary>The pool that every tensor of this device comes from.</summary>
+    public MemoryPool Memory { get; }
+
+    /// <summary>Floating-point operations declared by everything run so far (an FMA is two).</summary>
+    public long FlopsRun { get; private set; }
+
+    /// <summary>Number of operations run so far.</summary>
+    public long OperationsRun { get; private set; }
+
+    /// <summary>One line for people: the kind of device and what it has.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Allocates a tensor with undefined contents; the caller owns <c>tensor.Storage</c>.</summary>
+    public Tensor Allocate(DType type, Shape shape) => new(Memory.Rent((nuint)shape.Count * (nuint)type.Bytes()), 0, type, shape);
+
+    /// <summary>Allocates a float32 tensor with undefined contents; the caller owns <c>tensor.Storage</c>.</summary>
+    public Tensor Allocate(Shape shape) => Allocate(DType.Float32, shape);
+
+    /// <summary>Runs one operation: checks its declaration, then executes it. May return before the device is done.</summary>
+    /// <exception cref="ArgumentException">A tensor is missing or has the wrong shape or type.</exception>
+    public void Run<TOp>(in TOp operation) where TOp : struct, IOperation
+    {
+        var description = default(OperationDescription);
+        operation.Describe(ref description);
+        description.Validate(TOp.Name);
+        FlopsRun += description.Flops;
+        OperationsRun++;
+        Execute(in operation, ref description);
+    }
+
+    /// <summary>Executes a validated operation.</summary>
+    protected abstract void Execute<TOp>(in TOp operation, ref OperationDescription description) where TOp : struct, IOperation;
+
+    /// <summary>Copies between two tensors of this device, of the same type and count.</summary>
+    public abstract void Copy(Tensor to, Tensor from);
+
+    /// <summary>Copies host memory into a tensor; the byte counts must agree.</summary>
+    public abstract void CopyFromHost(Tensor to, ReadOnlySpan<byte> from);
+
+    /// <summary>Copies a tensor into host memory, after all work on it; the byte counts must agree.</summary>
+    public abstract void CopyToHost(Span<byte> to, Tensor from);
+
+    /// <summary>Copies values into a tensor of the same count.</summary>
+    public void Write<T>(Tensor to, ReadOnlySpan<T> values) where T : unmanaged => CopyFromHost(to, MemoryMarshal.AsBytes(values));
+
+    /// <summary>Copies a tensor's values out.</summary>
+    public void Read<T>(Span<T> values, Tensor from) where T : unmanaged => CopyToHost(MemoryMarshal.AsBytes(values), from);
+
+    /// <summary>A tensor's values as a new array.</summary>
+    public T[] Read<T>(Tensor from) where T : unmanaged
+    {
+        var values = new T[from.Count];
+        Read<T>(values, from);
+        return values;
+    }
+
+    /// <summary>Waits until everything that was run is done.</summary>
+    public abstract void Synchronise();
+
+    /// <inheritdoc/>
+    public virtual void Dispose()
+    {
+        Memory.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

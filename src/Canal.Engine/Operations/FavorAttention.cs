@@ -1,0 +1,148 @@
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Operations;
+
+/// <summary>Over what the keys' stabilising maximum M is taken.</summary>
+public enum KeyMaximumScope : byte
+{
+    /// <summary>One M a cell, over its heads, tokens and features: a cell's result does not depend on its batch.</summary>
+    Cell,
+
+    /// <summary>One M for the whole batch, as the reference's training step; for parity with golden fixtures.</summary>
+    Batch,
+}
+
+/// <summary>Sizes of FAVOR+ attention over a batch of cells of equal length.</summary>
+/// <param name="Cells">B.</param>
+/// <param name="Tokens">T, tokens a cell.</param>
+/// <param name="Heads">H.</param>
+/// <param name="HeadWidth">D.</param>
+/// <param name="Features">M, random features.</param>
+/// <param name="Scope">Over what M is taken.</param>
+public readonly record struct FavorSizes(int Cells, int Tokens, int Heads, int HeadWidth, int Features, KeyMaximumScope Scope)
+{
+    /// <summary>eps of the feature map (Choromanski et al. 2021, reference code).</summary>
+    public const float FeatureMapEpsilon = 1e-4f;
+
+    /// <summary>Number of maxima: B, or 1 in batch scope.</summary>
+    public int Maxima => Scope == KeyMaximumScope.Cell ? Cells : 1;
+
+    /// <summary>[B·T, H·D]: queries, keys, values, outputs and their gradients.</summary>
+    public Shape Rows => new(Cells * Tokens, Heads * HeadWidth);
+}
+
+/// <summary>What the forward pass of FAVOR+ leaves for the backward pass: a few numbers a head, no features.</summary>
+/// <param name="Sums">[B, H, M, D]: centred S' = A - s v0^T.</param>
+/// <param name="Normalisers">[B, H, M]: z = s + eps n.</param>
+/// <param name="MeanValues">[B, H, D]: v0.</param>
+/// <param name="KeyMaximum">[maxima]: M.</param>
+/// <param name="KeyMaximumAt">Int32 [maxima, 4]: cell, token, feature, head where M was found; ties go to the lowest in that order.</param>
+public readonly record struct FavorState(Tensor Sums, Tensor Normalisers, Tensor MeanValues, Tensor KeyMaximum, Tensor KeyMaximumAt)
+{
+    internal void Describe(ref OperationDescription d, Access access, FavorSizes s)
+    {
+        d.Use(Sums, access, new Shape(s.Cells, s.Heads, s.Features, s.HeadWidth));
+        d.Use(Normalisers, access, new Shape(s.Cells, s.Heads, s.Features));
+        d.Use(MeanValues, access, new Shape(s.Cells, s.Heads, s.HeadWidth));
+        d.Use(KeyMaximum, access, new Shape(s.Maxima));
+        d.Use(KeyMaximumAt, access, new Shape(s.Maxima, 4), DType.Int32);
+    }
+}
+
+/// <summary>
+/// Fused FAVOR+ attention, forward, in the centred form (method.md section 2): out_i = v0 + phi_q^T S' / (phi_q . z).
+/// Never holds the features of more than a tile of tokens.
+/// </summary>
+/// <param name="Out">[B·T, H·D].</param>
+/// <param name="State">Left for the backward pass.</param>
+/// <param name="Q">[B·T, H·D].</param>
+/// <param name="K">[B·T, H·D].</param>
+/// <param name="V">[B·T, H·D].</param>
+/// <param name="Projection">[M, D]: P, block-orthogonal Gaussian.</param>
+/// <param name="Sizes">Sizes and the scope of M.</param>
+public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor Q, Tensor K, Tensor V, Tensor Projection, FavorSizes Sizes) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "favor_forward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(Out, Access.Write, Sizes.Rows);
+        State.Describe(ref d, Access.Write, Sizes);
+        d.Use(Q, Access.Read, Sizes.Rows);
+        d.Use(K, Access.Read, Sizes.Rows);
+        d.Use(V, Access.Read, Sizes.Rows);
+        d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
+        d.Work(Flops(Sizes));
+    }
+
+    /// <summary>FLOPs: two projections, key sums and query products, 2·M·D each a token and head, and the normaliser.</summary>
+    public static long Flops(FavorSizes s) => (long)s.Cells * s.Tokens * s.Heads * s.Features * (8L * s.HeadWidth + 5);
+}
+
+/// <summary>Fused FAVOR+ attention, backward, with recomputed features; the gradient goes through both maxima.</summary>
+/// <param name="DQ">[B·T, H·D], written.</param>
+/// <param name="DK">[B·T, H·D], written.</param>
+/// <param name="DV">[B·T, H·D], written.</param>
+/// <param name="DOut">[B·T, H·D].</param>
+/// <param name="Out">[B·T, H·D], of the forward pass.</param>
+/// <param name="State">Of the forward pass.</param>
+/// <param name="Q">[B·T, H·D].</param>
+/// <param name="K">[B·T, H·D].</param>
+/// <param name="V">[B·T, H·D].</param>
+/// <param name="Projection">[M, D].</param>
+/// <param name="Sizes">Sizes and the scope of M.</param>
+public readonly record struct FavorBackward(
+    Tensor DQ, Tensor DK, Tensor DV, Tensor DOut, Tensor Out, FavorState State, Tensor Q, Tensor K, Tensor V, Tensor Projection, FavorSizes Sizes) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "favor_backward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(DQ, Access.Write, Sizes.Rows);
+        d.Use(DK, Access.Write, Sizes.Rows);
+        d.Use(DV, Access.Write, Sizes.Rows);
+        d.Use(DOut, Access.Read, Sizes.Rows);
+        d.Use(Out, Access.Read, Sizes.Rows);
+        State.Describe(ref d, Access.Read, Sizes);
+        d.Use(Q, Access.Read, Sizes.Rows);
+        d.Use(K, Access.Read, Sizes.Rows);
+        d.Use(V, Access.Read, Sizes.Rows);
+        d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
+        d.Scratch((nuint)((long)Sizes.Cells * Sizes.Heads * Sizes.Features * (Sizes.HeadWidth + 1) * sizeof(float)));
+        d.Work(Flops(Sizes));
+    }
+
+    /// <summary>FLOPs: nine products of 2·M·D a token and head (two recomputed projections, dS, three of the queries and keys each), and the exponentials' neighbours.</summary>
+    public static long Flops(FavorSizes s) => (long)s.Cells * s.Tokens * s.Heads * s.Features * (18L * s.HeadWidth + 12);
+}
+
+/// <summary>
+/// Gene attention in linear time: scores[b, j] += sum over heads of phi_k(k_j) . sum_i phi_q(q_i) / (phi_q(q_i) . z) * Scale,
+/// the column sums of the attention matrix.
+/// </summary>
+/// <param name="Scores">[B, T], accumulated.</param>
+/// <param name="Q">[B·T, H·D].</param>
+/// <param name="K">[B·T, H·D].</param>
+/// <param name="Projection">[M, D].</param>
+/// <param name="HeadWeights">[H]: weight of each head, for example 1 / (heads · blocks · T).</param>
+/// <param name="Sizes">Sizes and the scope of M.</param>
+public readonly record struct GeneAttention(Tensor Scores, Tensor Q, Tensor K, Tensor Projection, Tensor HeadWeights, FavorSizes Sizes) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "gene_attention";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(Scores, Access.Accumulate, new Shape(Sizes.Cells, Sizes.Tokens));
+        d.Use(Q, Access.Read, Sizes.Rows);
+        d.Use(K, Access.Read, Sizes.Rows);
+        d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
+        d.Use(HeadWeights, Access.Read, new Shape(Sizes.Heads));
+        d.Work((long)Sizes.Cells * Sizes.Tokens * Sizes.Heads * Sizes.Features * (6L * Sizes.HeadWidth + 8));
+    }
+}

@@ -1,0 +1,40 @@
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Operations;
+
+/// <summary>Exact GELU, y = x (1 + erf(x / sqrt 2)) / 2, forward.</summary>
+/// <param name="Y">Any shape, float32; may be the same tensor as <paramref name="X"/> only where the backward pass does not need X.</param>
+/// <param name="X">The same shape.</param>
+public readonly record struct GeluForward(Tensor Y, Tensor X) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "gelu_forward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(Y, Access.Write, X.Shape);
+        d.Use(X, Access.Read, X.Shape);
+        d.Work(20L * X.Count);
+    }
+}
+
+/// <summary>Exact GELU, y = x (1 + erf(x / sqrt 2)) / 2, backward.</summary>
+/// <param name="DX">Gradient of the input; written, or added to when <paramref name="Accumulate"/>. May be DY in place when written.</param>
+/// <param name="DY">Gradient of the output.</param>
+/// <param name="X">Input of the forward pass.</param>
+/// <param name="Accumulate">Whether DX is added to.</param>
+public readonly record struct GeluBackward(Tensor DX, Tensor DY, Tensor X, bool Accumulate = false) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "gelu_backward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(DX, Accumulate ? Access.Accumulate : Access.Write, X.Shape);
+        d.Use(DY, Access.Read, X.Shape);
+        d.Use(X, Access.Read, X.Shape);
+        d.Work(20L * X.Count);
+    }
+}

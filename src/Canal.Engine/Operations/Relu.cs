@@ -1,0 +1,40 @@
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Operations;
+
+/// <summary>Rectifier, y = max(x, 0); the gradient at 0 is 0, forward.</summary>
+/// <param name="Y">Any shape, float32; may be the same tensor as <paramref name="X"/> only where the backward pass does not need X.</param>
+/// <param name="X">The same shape.</param>
+public readonly record struct ReluForward(Tensor Y, Tensor X) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "relu_forward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(Y, Access.Write, X.Shape);
+        d.Use(X, Access.Read, X.Shape);
+        d.Work(1L * X.Count);
+    }
+}
+
+/// <summary>Rectifier, y = max(x, 0); the gradient at 0 is 0, backward.</summary>
+/// <param name="DX">Gradient of the input; written, or added to when <paramref name="Accumulate"/>. May be DY in place when written.</param>
+/// <param name="DY">Gradient of the output.</param>
+/// <param name="Y">Output of the forward pass.</param>
+/// <param name="Accumulate">Whether DX is added to.</param>
+public readonly record struct ReluBackward(Tensor DX, Tensor DY, Tensor Y, bool Accumulate = false) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "relu_backward";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(DX, Accumulate ? Access.Accumulate : Access.Write, Y.Shape);
+        d.Use(DY, Access.Read, Y.Shape);
+        d.Use(Y, Access.Read, Y.Shape);
+        d.Work(1L * Y.Count);
+    }
+}
