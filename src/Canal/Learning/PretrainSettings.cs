@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace Canal.Learning;
+
+/// <summary>How masked-expression pre-training runs (method.md section 7). Immutable.</summary>
+/// <remarks>
+/// scBERT's accumulation of 60 batches of 3 belongs to millions of cells. By default the number of cells an update is chosen so that
+/// an epoch has at least <see cref="LearningSettings.ShortEpochSteps"/> updates, and never more than scBERT's 180 cells an update.
+/// </remarks>
+public sealed record PretrainSettings
+{
+    /// <summary>Cells an update in scBERT: 60 accumulated batches of 3.</summary>
+    public const int ReferenceCellsPerUpdate = 180;
+
+    /// <summary>Most epochs.</summary>
+    public int MaxEpochs { get; init; } = 100;
+
+    /// <summary>Stops when more than this many epochs in a row are no better.</summary>
+    public int Patience { get; init; } = 10;
+
+    /// <summary>Cells a forward and backward pass.</summary>
+    public int Batch { get; init; } = 3;
+
+    /// <summary>Batches an update; 0 chooses by the number of cells.</summary>
+    public int Accumulation { get; init; }
+
+    /// <summary>Largest learning rate.</summary>
+    public double Rate { get; init; } = 1e-4;
+
+    /// <summary>Unit of the schedule.</summary>
+    public ScheduleKind Schedule { get; init; }
+
+    /// <summary>Gradients are clipped to this Euclidean norm.</summary>
+    public double MaximumGradientNorm { get; init; } = 100;
+
+    /// <summary>Share of cells that validate.</summary>
+    public double ValidationShare { get; init; } = 0.05;
+
+    /// <summary>Seed of every random decision.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Batches an update for a number of training cells: a whole number of batches, at most scBERT's 180 cells, at least 100 updates an epoch where there are cells enough.</summary>
+    public int AccumulationFor(int trainingCells) => Accumulation > 0
+        ? Accumulation
+        : Math.Max(1, Math.Min(ReferenceCellsPerUpdate, trainingCells / LearningSettings.ShortEpochSteps) / Batch);
+
+    /// <summary>Throws for a value out of range, with its name and range.</summary>
+    /// <exception cref="UserException">Says which value, and what it may be.</exception>
+    public PretrainSettings Validated()
+    {
+        Check(MaxEpochs is >= 1 and <= 100_000, "max_epochs", MaxEpochs, "1 to 100000");
+        Check(Patience is >= 0 and <= 100_000, "patience", Patience, "0 to 100000");
+        Check(Batch is >= 1 and <= 65_536, "batch", Batch, "1 to 65536");
+        Check(Accumulation is >= 0 and <= 65_536, "accumulation", Accumulation, "0 to 65536");
+        Check(Rate is > 0 and <= 1, "rate", Rate, "above 0 and at most 1");
+        Check(MaximumGradientNorm > 0, "clip", MaximumGradientNorm, "above 0");
+        Check(ValidationShare is > 0 and <= 0.5, "validation", ValidationShare, "above 0 and at most 0.5");
+        return this;
+    }
+
+    private static void Check(bool holds, string name, double value, string range)
+    {
+        if (!holds) throw new UserException(string.Create(CultureInfo.InvariantCulture, $"pretrain {name} is {value}; it must be {range}."));
+    }
+}
