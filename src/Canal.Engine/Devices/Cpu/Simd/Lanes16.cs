@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+
+namespace Canal.Engine.Devices.Cpu.Simd;
+
+/// <summary>
+/// Sixteen partial results of a reduction whatever the register's width: one register of 512 bits, two of 256, four of 128.
+/// Element i of a run always goes to lane i mod 16 and lanes are combined in one fixed tree, so a reduction has the same
+/// bits for every width. A run's last, partial block is padded: sums with zeros, which every lane adds alike.
+/// </summary>
+/// <typeparam name="TV">The register.</typeparam>
+public unsafe struct Lanes16<TV> where TV : struct, IVector<TV>
+{
+    /// <summary>Lanes of every reduction.</summary>
+    public const int Count = 16;
+    private TV part0, part1, part2, part3;
+
+    /// <summary>All lanes <paramref name="value"/>: 0 for sums, negative infinity for maxima.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16<TV> Create(float value)
+    {
+        var all = TV.Create(value);
+        return new Lanes16<TV> { part0 = all, part1 = all, part2 = all, part3 = all };
+    }
+
+    /// <summary>lane += x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(Lanes16<TV> x)
+    {
+        part0 += x.part0;
+        if (TV.Count < 16) part1 += x.part1;
+        if (TV.Count >= 8) return;
+        part2 += x.part2;
+        part3 += x.part3;
+    }
+
+    /// <summary>lane = x · y + lane, with one rounding.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyAdd(Lanes16<TV> x, Lanes16<TV> y)
+    {
+        part0 = TV.FusedMultiplyAdd(x.part0, y.part0, part0);
+        if (TV.Count < 16) part1 = TV.FusedMultiplyAdd(x.part1, y.part1, part1);
+        if (TV.Count >= 8) return;
+        part2 = TV.FusedMultiplyAdd(x.part2, y.part2, part2);
+        part3 = TV.FusedMultiplyAdd(x.part3, y.part3, part3);
+    }
+
+    /// <summary>lane = max(lane, x); a NaN in x is passed over.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Max(Lanes16<TV> x)
+    {
+        part0 = TV.Max(x.part0, part0);
+        if (TV.Count < 16) part1 = TV.Max(x.part1, part1);
+        if (TV.Count >= 8) return;
+        part2 = TV.Max(x.part2, part2);
+        part3 = TV.Max(x.part3, part3);
+    }
+
+    /// <summary>Sixteen consecutive floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16<TV> Load(float* source)
+    {
+        var lanes = default(Lanes16<TV>);
+        lanes.part0 = TV.Load(source);
+        if (TV.Count < 16) lanes.part1 = TV.Load(source + TV.Count);
+        if (TV.Count >= 8) return lanes;
+        lanes.part2 = TV.Load(source + (2 * TV.Count));
+        lanes.part3 = TV.Load(source + (3 * TV.Count));
+        return lanes;
+    }
+
+    /// <summary>The first <paramref name="count"/> (1 to 15) of sixteen floats, then <paramref name="padding"/>.</summary>
+    public static Lanes16<TV> Load(float* source, int count, float padding)
+    {
+        var block = stackalloc float[Count];
+        for (var i = 0; i < Count; i++) block[i] = i < count ? source[i] : padding;
+        return Load(block);
+    }
+
+    /// <summary>Stores the sixteen lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Store(float* target)
+    {
+        TV.Store(part0, target);
+        if (TV.Count < 16) TV.Store(part1, target + TV.Count);
+        if (TV.Count >= 8) return;
+        TV.Store(part2, target + (2 * TV.Count));
+        TV.Store(part3, target + (3 * TV.Count));
+    }
+
+    /// <summary>The lanes' sum, by halves: i with i + 8, then + 4, + 2, + 1.</summary>
+    public readonly float Sum()
+    {
+        var lanes = stackalloc float[Count];
+        Store(lanes);
+        for (var half = Count / 2; half > 0; half /= 2)
+        {
+            for (var i = 0; i < half; i++) lanes[i] += lanes[i + half];
+        }
+        return lanes[0];
+    }
+
+    /// <summary>The largest lane.</summary>
+    public readonly float Max()
+    {
+        var lanes = stackalloc float[Count];
+        Store(lanes);
+        var largest = lanes[0];
+        for (var i = 1; i < Count; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+        return largest;
+    }
+}
