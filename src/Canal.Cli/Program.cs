@@ -1,6 +1,41 @@
+using Canal.Cli.Commands;
+using CommandLine;
+
 namespace Canal.Cli;
 
+/// <summary>Entry point of <c>canal</c>: parses the command line, runs one command, turns exceptions into one line and an exit code.</summary>
 internal static class Program
 {
-    private static int Main() => 2;
+    private static readonly Type[] Verbs = CommandList.Verbs;
+
+    private static int Main(string[] arguments)
+    {
+        using var interrupt = new Interrupt();
+        return Run(arguments, new CommandContext(Console.Out, Console.Error, interrupt.Token));
+    }
+
+    /// <summary>Runs one command line; never throws.</summary>
+    internal static int Run(string[] arguments, CommandContext context)
+    {
+        var debug = arguments.Contains("--debug");
+        try
+        {
+            using var parser = new Parser(settings =>
+            {
+                settings.HelpWriter = null;
+                settings.CaseInsensitiveEnumValues = true;
+                settings.ParsingCulture = System.Globalization.CultureInfo.InvariantCulture;
+                settings.AutoHelp = true;
+                settings.AutoVersion = true;
+            });
+            var parsed = parser.ParseArguments(arguments, Verbs);
+            return parsed.MapResult(
+                command => ((ICommand)command).Run(context),
+                errors => Help.Answer(parsed, errors.ToArray(), arguments, context));
+        }
+        catch (Exception exception)
+        {
+            return ExitCodes.Report(exception, debug, context);
+        }
+    }
 }

@@ -1,0 +1,31 @@
+# Canal: `make demo` shows it, `make test` proves it. Each does all its own set-up.
+CONFIGURATION ?= Release
+DOTNET ?= dotnet
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+export DOTNET_NOLOGO = 1
+
+.PHONY: all setup build test demo bench bundle clean
+
+all: build
+
+setup: ## what the machine needs: the .NET SDK (yours), libhdf5 (installed where that is allowed), packages
+	@sh scripts/setup.sh
+
+build: setup ## build everything; leaves a launcher at bin/canal
+	@$(DOTNET) build Canal.sln -c $(CONFIGURATION) -v quiet --no-restore
+	@sh scripts/launcher.sh $(CONFIGURATION)
+
+test: build ## all tests; the last line counts them
+	@bash scripts/test.sh $(CONFIGURATION)
+
+demo: build ## the whole method on simulated studies, in about a minute
+	@bash scripts/demo.sh
+
+bench: build ## kernels and whole jobs against the limits of this machine
+	@bin/canal bench
+
+bundle: setup ## one self-contained program in bin/bundle (no SDK needed to run it)
+	@bash scripts/bundle.sh
+
+clean: ## everything that was built
+	@rm -rf bin demo src/*/bin src/*/obj tests/*/bin tests/*/obj

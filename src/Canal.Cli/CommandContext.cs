@@ -1,0 +1,11 @@
+namespace Canal.Cli;
+
+/// <summary>What a command talks to: output, messages, and the request to stop.</summary>
+/// <param name="Out">Results (standard output).</param>
+/// <param name="Error">Progress and messages (standard error).</param>
+/// <param name="Stop">Set by Ctrl-C; long work then leaves something to resume from.</param>
+internal sealed record CommandContext(TextWriter Out, TextWriter Error, CancellationToken Stop)
+{
+    /// <summary>Whether messages go to a person at a terminal (progress lines may be rewritten in place).</summary>
+    public bool Interactive { get; init; } = !Console.IsErrorRedirected;
+}

@@ -1,0 +1,10 @@
+namespace Canal.Cli.Commands;
+
+/// <summary>All verbs, in the order in which the overview shows them.</summary>
+internal static class CommandList
+{
+    public static readonly Type[] Verbs =
+    [
+        typeof(DoctorCommand),
+    ];
+}
