@@ -40,7 +40,7 @@ internal static class Help
         text.AdditionalNewLineAfterOption = false;
         text.AddEnumValuesToHelpText = true;
         text.MaximumDisplayWidth = Width;
-        return HelpText.DefaultParsingErrorsHandler(null, text);
+        return text;
     }
 
     private static void WriteOverview(TextWriter output)

@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Canal.Cli.Terminal;
+using Canal.Engine.Devices.Cpu;
+using CommandLine;
+using CommandLine.Text;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>What this machine offers, what is missing, and the cure.</summary>
+[Verb("doctor", HelpText = "What this machine offers, what is missing, and the cure.")]
+internal sealed class DoctorCommand : CommonOptions, ICommand
+{
+    [Usage(ApplicationAlias = "canal")]
+    public static IEnumerable<Example> Examples => [new("Look at this machine", new DoctorCommand())];
+
+    /// <inheritdoc/>
+    public int Run(CommandContext context)
+    {
+        var findings = Findings().ToList();
+        if (Json)
+        {
+            context.Out.WriteLine(JsonSerializer.Serialize(findings.ToDictionary(f => f[0], f => f[1]), JsonOutput.Options));
+            return ExitCodes.Done;
+        }
+        TextTable.Write(context.Out, ["what", "found"], findings);
+        return ExitCodes.Done;
+    }
+
+    private static IEnumerable<string[]> Findings()
+    {
+        yield return ["canal", Help.Version()];
+        yield return ["system", RuntimeInformation.OSDescription + ", " + RuntimeInformation.ProcessArchitecture];
+        yield return ["runtime", RuntimeInformation.FrameworkDescription];
+        yield return ["processor", Processor()];
+        yield return ["cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)];
+        yield return ["memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)];
+        yield return ["vectors", CpuDevice.WidestVectorBits.ToString(CultureInfo.InvariantCulture) + " bit"];
+        yield return ["device", "cpu (this version has no GPU device)"];
+    }
+
+    private static string Processor()
+    {
+        const string Info = "/proc/cpuinfo";
+        if (!File.Exists(Info)) return RuntimeInformation.ProcessArchitecture.ToString();
+        var line = File.ReadLines(Info).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal));
+        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : SafeText.OneLine(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+    }
+}
