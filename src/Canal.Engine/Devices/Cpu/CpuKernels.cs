@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 
 namespace Canal.Engine.Devices.Cpu;
@@ -17,21 +16,14 @@ internal sealed class CpuKernels
     private CpuKernels() { }
 
     /// <summary>The kernels for vectors of the given width.</summary>
-    public static CpuKernels For(int vectorBits) => vectorBits switch
+    public static CpuKernels For(int vectorBits)
     {
-        512 => Create<V512>(),
-        256 => Create<V256>(),
-        _ => Create<V128>(),
-    };
-
-    private static CpuKernels Create<V>() where V : struct, IVector<V>
-    {
+        _ = vectorBits;
         var kernels = new CpuKernels();
 
         // Elementwise.cs
         kernels.Register<Fill>(ElementwiseKernels.Fill);
-        kernels.Register<Add>(ElementwiseKernels.Add<V>);
-        kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
+        kernels.Register<Add>(ElementwiseKernels.Add);
 
         return kernels;
     }
