@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 
 namespace Canal.Engine.Devices.Cpu;
@@ -16,14 +17,21 @@ internal sealed class CpuKernels
     private CpuKernels() { }
 
     /// <summary>The kernels for vectors of the given width.</summary>
-    public static CpuKernels For(int vectorBits)
+    public static CpuKernels For(int vectorBits) => vectorBits switch
     {
-        _ = vectorBits;
+        512 => Create<V512>(),
+        256 => Create<V256>(),
+        _ => Create<V128>(),
+    };
+
+    private static CpuKernels Create<V>() where V : struct, IVector<V>
+    {
         var kernels = new CpuKernels();
 
         // Elementwise.cs
         kernels.Register<Fill>(ElementwiseKernels.Fill);
-        kernels.Register<Add>(ElementwiseKernels.Add);
+        kernels.Register<Add>(ElementwiseKernels.Add<V>);
+        kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
 
         return kernels;
     }
