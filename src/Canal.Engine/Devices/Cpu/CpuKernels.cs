@@ -17,23 +17,26 @@ internal sealed class CpuKernels
     private CpuKernels() { }
 
     /// <summary>The kernels for vectors of the given width.</summary>
-    public static CpuKernels For(int vectorBits) => vectorBits switch
+    public static CpuKernels For(int vectorBits)
     {
-        512 => Create<V512>(),
-        256 => Create<V256>(),
-        _ => Create<V128>(),
-    };
-
-    private static CpuKernels Create<V>() where V : struct, IVector<V>
-    {
+        _ = vectorBits;
         var kernels = new CpuKernels();
 
         // Elementwise.cs
         kernels.Register<Fill>(ElementwiseKernels.Fill);
-        kernels.Register<Add>(ElementwiseKernels.Add<V>);
-        kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
+        kernels.Register<Add>(ElementwiseKernels.Add);
+
+        // FavorForward.cs
+        if (vectorBits == 512) RegisterFavor<V512>(kernels);
+        else if (vectorBits == 256) RegisterFavor<V256>(kernels);
+        else RegisterFavor<V128>(kernels);
 
         return kernels;
+    }
+
+    private static void RegisterFavor<TV>(CpuKernels kernels) where TV : struct, IVector<TV>
+    {
+        kernels.Register<FavorForward>(FavorForwardKernel<TV>.Run);
     }
 
     /// <summary>Whether an operation, given by the type of its arguments, has a kernel.</summary>
