@@ -17,26 +17,23 @@ internal sealed class CpuKernels
     private CpuKernels() { }
 
     /// <summary>The kernels for vectors of the given width.</summary>
-    public static CpuKernels For(int vectorBits)
+    public static CpuKernels For(int vectorBits) => vectorBits switch
     {
-        _ = vectorBits;
+        512 => Create<V512>(),
+        256 => Create<V256>(),
+        _ => Create<V128>(),
+    };
+
+    private static CpuKernels Create<V>() where V : struct, IVector<V>
+    {
         var kernels = new CpuKernels();
 
         // Elementwise.cs
         kernels.Register<Fill>(ElementwiseKernels.Fill);
-        kernels.Register<Add>(ElementwiseKernels.Add);
-
-        // FavorForward.cs
-        if (vectorBits == 512) RegisterFavor<V512>(kernels);
-        else if (vectorBits == 256) RegisterFavor<V256>(kernels);
-        else RegisterFavor<V128>(kernels);
+        kernels.Register<Add>(ElementwiseKernels.Add<V>);
+        kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
 
         return kernels;
-    }
-
-    private static void RegisterFavor<TV>(CpuKernels kernels) where TV : struct, IVector<TV>
-    {
-        kernels.Register<FavorForward>(FavorForwardKernel<TV>.Run);
     }
 
     /// <summary>Whether an operation, given by the type of its arguments, has a kernel.</summary>

@@ -1,26 +1,35 @@
+using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 
 namespace Canal.Engine.Devices.Cpu;
 
-/// <summary>y = value; y += x.</summary>
+/// <summary>y = value; y += x; y = bias (+ residual).</summary>
 internal static unsafe class ElementwiseKernels
 {
-    // Elements a piece of work: 64 KiB of float32, large against the cost of claiming a piece.
-    private const int ChunkElements = 16384;
-
     public static void Fill(in Fill operation, CpuDevice device)
     {
         var body = new FillBody { Y = (float*)operation.Y.Address, Value = operation.Value, Count = operation.Y.Count };
-        device.Workers.Run(ref body, Chunks(body.Count));
+        device.Workers.Run(ref body, Chunks.Count(body.Count));
     }
 
-    public static void Add(in Add operation, CpuDevice device)
+    public static void Add<V>(in Add operation, CpuDevice device) where V : struct, IVector<V>
     {
-        var body = new AddBody { Y = (float*)operation.Y.Address, X = (float*)operation.X.Address, Count = operation.Y.Count };
-        device.Workers.Run(ref body, Chunks(body.Count));
+        var body = new AddBody<V> { Y = (float*)operation.Y.Address, X = (float*)operation.X.Address, Count = operation.Y.Count };
+        device.Workers.Run(ref body, Chunks.Count(body.Count));
     }
 
-    private static int Chunks(long count) => checked((int)((count + ChunkElements - 1) / ChunkElements));
+    public static void BroadcastBias<V>(in BroadcastBias operation, CpuDevice device) where V : struct, IVector<V>
+    {
+        var body = new BroadcastBody<V>
+        {
+            Y = (float*)operation.Y.Address,
+            Bias = (float*)operation.Bias.Address,
+            Residual = operation.Residual.IsNone ? null : (float*)operation.Residual.Address,
+            Rows = operation.Y.Shape.Rows,
+            Columns = operation.Y.Shape.Columns,
+        };
+        device.Workers.Run(ref body, Chunks.Count(body.Rows, Chunks.Rows(body.Columns)));
+    }
 
     private struct FillBody : IParallelBody
     {
@@ -28,14 +37,11 @@ internal static unsafe class ElementwiseKernels
         public float Value;
         public long Count;
 
-        public readonly void Run(int index, int worker)
-        {
-            var first = (long)index * ChunkElements;
-            new Span<float>(Y + first, (int)Math.Min(ChunkElements, Count - first)).Fill(Value);
-        }
+        public readonly void Run(int index, int worker) =>
+            new Span<float>(Y + ((long)index * Chunks.Elements), Chunks.Length(index, Count)).Fill(Value);
     }
 
-    private struct AddBody : IParallelBody
+    private struct AddBody<V> : IParallelBody where V : struct, IVector<V>
     {
         public float* Y;
         public float* X;
@@ -43,11 +49,48 @@ internal static unsafe class ElementwiseKernels
 
         public readonly void Run(int index, int worker)
         {
-            var first = (long)index * ChunkElements;
-            var last = Math.Min(first + ChunkElements, Count);
             unchecked
             {
-                for (var i = first; i < last; i++) Y[i] += X[i];
+                var (first, count) = ((long)index * Chunks.Elements, Chunks.Length(index, Count));
+                var y = Y + first;
+                var x = X + first;
+                var i = 0;
+                for (; i <= count - V.Count; i += V.Count) V.Store(V.Load(y + i) + V.Load(x + i), y + i);
+                if (i < count) V.Store(V.Load(y + i, count - i) + V.Load(x + i, count - i), y + i, count - i);
+            }
+        }
+    }
+
+    private struct BroadcastBody<V> : IParallelBody where V : struct, IVector<V>
+    {
+        public float* Y;
+        public float* Bias;
+        public float* Residual;
+        public int Rows;
+        public int Columns;
+
+        public readonly void Run(int index, int worker)
+        {
+            unchecked
+            {
+                var rows = Chunks.Rows(Columns);
+                var last = Math.Min((index + 1) * rows, Rows);
+                for (var n = index * rows; n < last; n++)
+                {
+                    var first = (long)n * Columns;
+                    if (Residual == null) Buffer.MemoryCopy(Bias, Y + first, Columns * sizeof(float), Columns * sizeof(float));
+                    else AddRow(Y + first, Bias, Residual + first, Columns);
+                }
+            }
+        }
+
+        private static void AddRow(float* y, float* bias, float* residual, int count)
+        {
+            unchecked
+            {
+                var i = 0;
+                for (; i <= count - V.Count; i += V.Count) V.Store(V.Load(bias + i) + V.Load(residual + i), y + i);
+                if (i < count) V.Store(V.Load(bias + i, count - i) + V.Load(residual + i, count - i), y + i, count - i);
             }
         }
     }
