@@ -1,0 +1,78 @@
+using System.Runtime.Intrinsics;
+
+namespace Canal.Engine.Devices.Cpu.Gemm;
+
+/// <summary>Copies into panels [k, width], straight and transposed; columns that do not exist become zero.</summary>
+internal static unsafe class Transposition
+{
+    /// <summary>panel[k, j] = source[k, j] for j below <paramref name="width"/>, 0 up to <paramref name="panelWidth"/>.</summary>
+    public static void CopyRows(float* panel, float* source, nint stride, int depth, int width, int panelWidth)
+    {
+        unchecked
+        {
+            if (width == 16 && panelWidth == 16)
+            {
+                for (var k = 0; k < depth; k++, panel += 16, source += stride) Vector512.Load(source).Store(panel);
+                return;
+            }
+            for (var k = 0; k < depth; k++, panel += panelWidth, source += stride)
+            {
+                var j = 0;
+                for (; j <= width - 4; j += 4) Vector128.Load(source + j).Store(panel + j);
+                for (; j < width; j++) panel[j] = source[j];
+                for (; j < panelWidth; j++) panel[j] = 0;
+            }
+        }
+    }
+
+    /// <summary>panel[k, j] = source[j, k] for j below <paramref name="width"/>, 0 up to <paramref name="panelWidth"/>.</summary>
+    public static void ToPanel(float* panel, float* source, nint stride, int depth, int width, int panelWidth)
+    {
+        unchecked
+        {
+            var j = 0;
+            for (; j <= width - 4; j += 4)
+            {
+                float* s0 = source + (j * stride), s1 = s0 + stride, s2 = s1 + stride, s3 = s2 + stride, to = panel + j;
+                var k = 0;
+                for (; k <= depth - 4; k += 4)
+                {
+                    Vector128<float> a = Vector128.Load(s0 + k), b = Vector128.Load(s1 + k), c = Vector128.Load(s2 + k), d = Vector128.Load(s3 + k);
+                    var (ab0, ab1) = Zip(a, b);
+                    var (cd0, cd1) = Zip(c, d);
+                    Halves(ab0, cd0, to, panelWidth);
+                    Halves(ab1, cd1, to + (2 * panelWidth), panelWidth);
+                    to += 4 * panelWidth;
+                }
+                for (; k < depth; k++, to += panelWidth)
+                {
+                    to[0] = s0[k];
+                    to[1] = s1[k];
+                    to[2] = s2[k];
+                    to[3] = s3[k];
+                }
+            }
+            for (; j < panelWidth; j++)
+            {
+                var from = source + (j * stride);
+                for (var k = 0; k < depth; k++) panel[(k * panelWidth) + j] = j < width ? from[k] : 0;
+            }
+        }
+    }
+
+    private static (Vector128<float> Low, Vector128<float> High) Zip(Vector128<float> a, Vector128<float> b)
+    {
+        if (System.Runtime.Intrinsics.X86.Sse.IsSupported)
+        {
+            return (System.Runtime.Intrinsics.X86.Sse.UnpackLow(a, b), System.Runtime.Intrinsics.X86.Sse.UnpackHigh(a, b));
+        }
+        return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
+    }
+
+    // ab = a0 b0 a1 b1, cd = c0 d0 c1 d1: stores a0 b0 c0 d0, then a1 b1 c1 d1.
+    private static void Halves(Vector128<float> ab, Vector128<float> cd, float* to, int width)
+    {
+        Vector128.Create(ab.GetLower(), cd.GetLower()).Store(to);
+        Vector128.Create(ab.GetUpper(), cd.GetUpper()).Store(to + width);
+    }
+}
