@@ -29,6 +29,33 @@ public readonly record struct FavorSizes(int Cells, int Tokens, int Heads, int H
 
     /// <summary>[B·T, H·D]: queries, keys, values, outputs and their gradients.</summary>
     public Shape Rows => new(Cells * Tokens, Heads * HeadWidth);
+
+    /// <summary>Tokens of a split: sums over tokens run within splits and the splits are merged in their order, so that the bits depend on the cell alone.</summary>
+    internal const int SplitTokens = 256;
+
+    /// <summary>Splits of a cell.</summary>
+    internal int Splits => (Tokens + SplitTokens - 1) / SplitTokens;
+
+    /// <summary>Cells times heads.</summary>
+    internal int CellHeads => Cells * Heads;
+
+    /// <summary>How many heads' splits are summed before they are merged: enough work for many threads, bounded memory. Changes no bit.</summary>
+    internal int WaveHeads => Math.Min(CellHeads, Math.Max(1, 128 / Math.Max(1, Splits)));
+
+    /// <summary>A size rounded up to the 16 floats of the widest register.</summary>
+    internal static int Padded(int size) => (size + 15) / 16 * 16;
+
+    /// <summary>Floats of the sums of one head: a header, then [M], [D], [D] and [M, D], padded.</summary>
+    internal static int SumsFloats(int features, int width) => NormaliserFloats(features, width) + (Padded(features) * Padded(width));
+
+    /// <summary>Floats of the sums of one head without the last, largest part.</summary>
+    internal static int NormaliserFloats(int features, int width) => 16 + Padded(features) + (2 * Padded(width));
+
+    /// <summary>Floats of the projection packed for tiles, both ways round.</summary>
+    internal int PackedFloats => Padded(Features) * (HeadWidth + Padded(HeadWidth));
+
+    /// <summary>Bytes of a number of floats, checked.</summary>
+    internal static nuint Bytes(long floats) => checked((nuint)(floats * sizeof(float)));
 }
 
 /// <summary>What the forward pass of FAVOR+ leaves for the backward pass: a few numbers a head, no features.</summary>
@@ -74,8 +101,13 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
         d.Use(K, Access.Read, Sizes.Rows);
         d.Use(V, Access.Read, Sizes.Rows);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
+        d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.Work(Flops(Sizes));
     }
+
+    /// <summary>Packed projection, sums of a wave's splits, and each head's reference and maximum.</summary>
+    internal static long ScratchFloats(FavorSizes s) =>
+        s.PackedFloats + ((long)s.WaveHeads * s.Splits * FavorSizes.SumsFloats(s.Features, s.HeadWidth)) + (16L * s.CellHeads);
 
     /// <summary>FLOPs: two projections, key sums and query products, 2·M·D each a token and head, and the normaliser.</summary>
     public static long Flops(FavorSizes s) => (long)s.Cells * s.Tokens * s.Heads * s.Features * (8L * s.HeadWidth + 5);
@@ -86,7 +118,7 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
 /// <param name="DK">[B·T, H·D], written.</param>
 /// <param name="DV">[B·T, H·D], written.</param>
 /// <param name="DOut">[B·T, H·D].</param>
-/// <param name="Out">[B·T, H·D], of the forward pass.</param>
+/// <param name="Out">[B·T, H·D], of the forward pass; the CPU has no use for it (it computes dO . (O - v0) from S' dO, without the cancellation).</param>
 /// <param name="State">Of the forward pass.</param>
 /// <param name="Q">[B·T, H·D].</param>
 /// <param name="K">[B·T, H·D].</param>
@@ -112,12 +144,22 @@ public readonly record struct FavorBackward(
         d.Use(K, Access.Read, Sizes.Rows);
         d.Use(V, Access.Read, Sizes.Rows);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
-        d.Scratch((nuint)((long)Sizes.Cells * Sizes.Heads * Sizes.Features * (Sizes.HeadWidth + 1) * sizeof(float)));
+        d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.Work(Flops(Sizes));
     }
 
-    /// <summary>FLOPs: nine products of 2·M·D a token and head (two recomputed projections, dS, three of the queries and keys each), and the exponentials' neighbours.</summary>
-    public static long Flops(FavorSizes s) => (long)s.Cells * s.Tokens * s.Heads * s.Features * (18L * s.HeadWidth + 12);
+    /// <summary>
+    /// Packed projection; for each head of a wave S' and dS, both also transposed, and the sums of its splits; each head's share of g of the key maximum.
+    /// </summary>
+    internal static long ScratchFloats(FavorSizes s) =>
+        s.PackedFloats
+        + (s.WaveHeads * (((2L + s.Splits) * FavorSizes.SumsFloats(s.Features, s.HeadWidth)) + (2L * s.HeadWidth * FavorSizes.Padded(s.Features))))
+        + FavorSizes.Padded(s.CellHeads);
+
+    /// <summary>
+    /// FLOPs: eight products of 2·M·D a token and head (two recomputed projections, S' dO and dS (v - v0), dS, dq, dk and dv), and the exponentials' neighbours.
+    /// </summary>
+    public static long Flops(FavorSizes s) => (long)s.Cells * s.Tokens * s.Heads * s.Features * (16L * s.HeadWidth + 16);
 }
 
 /// <summary>
@@ -143,6 +185,11 @@ public readonly record struct GeneAttention(Tensor Scores, Tensor Q, Tensor K, T
         d.Use(K, Access.Read, Sizes.Rows);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Use(HeadWeights, Access.Read, new Shape(Sizes.Heads));
+        d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.Work((long)Sizes.Cells * Sizes.Tokens * Sizes.Heads * Sizes.Features * (6L * Sizes.HeadWidth + 8));
     }
+
+    /// <summary>Packed projection; z of each head, and of each split the sums over keys, then over queries.</summary>
+    internal static long ScratchFloats(FavorSizes s) =>
+        s.PackedFloats + ((long)s.CellHeads * (1 + s.Splits) * FavorSizes.NormaliserFloats(s.Features, s.HeadWidth));
 }

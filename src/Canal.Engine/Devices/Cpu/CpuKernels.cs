@@ -33,6 +33,9 @@ internal sealed class CpuKernels
         kernels.Register<Add>(ElementwiseKernels.Add<V>);
         kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
 
+        // FavorForward.cs
+        kernels.Register<FavorForward>(FavorForwardKernel<V>.Run);
+
         // MatMul.cs
         kernels.Register<MatMul>(MatMulKernels.Run<V>);
 

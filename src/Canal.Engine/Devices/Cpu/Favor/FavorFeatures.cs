@@ -1,0 +1,64 @@
+using Canal.Engine.Devices.Cpu.Simd;
+
+namespace Canal.Engine.Devices.Cpu.Favor;
+
+/// <summary>The random features of a tile of tokens of one head (method.md section 2): u = exp(c P x - c^2 |x|^2 / 2 - reference).</summary>
+internal static unsafe class FavorFeatures<TV> where TV : struct, IVector<TV>
+{
+    /// <summary>tile[t] = c P x_t for the rows of <paramref name="x"/>; padding becomes negative infinity, which no maximum sees and whose exponential is 0.</summary>
+    public static void Project(float* tile, float* x, nint xRow, int tokens, FavorLayout layout, float* packed)
+    {
+        unchecked
+        {
+            var stride = layout.PaddedFeatures;
+            TileProduct<TV>.Multiply(tile, stride, x, xRow, 1, packed, stride, tokens, stride, layout.Width, accumulate: false);
+            if (layout.Features == stride) return;
+            for (var t = 0; t < tokens; t++)
+            {
+                new Span<float>(tile + (t * stride) + layout.Features, stride - layout.Features).Fill(float.NegativeInfinity);
+            }
+        }
+    }
+
+    /// <summary>c^2 |x|^2 / 2.</summary>
+    public static float HalfNorm(float* x, FavorLayout layout) => layout.HalfSquaredScale * Reduce.Dot<TV>(x, x, layout.Width);
+
+    /// <summary>The lowest feature with this projection; 0 where there is none (all NaN).</summary>
+    public static int IndexOf(float* row, FavorLayout layout, float value) =>
+        Math.Max(0, new ReadOnlySpan<float>(row, layout.Features).IndexOf(value));
+
+    /// <summary>row = exp(row - shift).</summary>
+    public static void Exponentials(float* row, float shift, FavorLayout layout)
+    {
+        unchecked
+        {
+            var shifts = TV.Create(shift);
+            for (var j = 0; j < layout.PaddedFeatures; j += TV.Count) TV.Store(VectorMath.ExpOfNonPositive(TV.Load(row + j) - shifts), row + j);
+        }
+    }
+
+    /// <summary>row = exp(row - shift), and sums += row.</summary>
+    public static void Exponentials(float* row, float shift, FavorLayout layout, float* sums)
+    {
+        unchecked
+        {
+            var shifts = TV.Create(shift);
+            for (var j = 0; j < layout.PaddedFeatures; j += TV.Count)
+            {
+                var u = VectorMath.ExpOfNonPositive(TV.Load(row + j) - shifts);
+                TV.Store(u, row + j);
+                TV.Store(TV.Load(sums + j) + u, sums + j);
+            }
+        }
+    }
+
+    /// <summary>x *= factor over whole registers.</summary>
+    public static void Scale(float* x, float factor, int count)
+    {
+        unchecked
+        {
+            var factors = TV.Create(factor);
+            for (var i = 0; i < count; i += TV.Count) TV.Store(TV.Load(x + i) * factors, x + i);
+        }
+    }
+}
