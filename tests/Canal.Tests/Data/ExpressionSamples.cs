@@ -41,7 +41,7 @@ internal static class ExpressionSamples
         var random = new Random((int)seed);
         for (var cell = 0; cell < cells; cell++)
         {
-            var depth = 1 + 9 * random.NextDouble();
+            var depth = 4 + 6 * random.NextDouble();
             for (var gene = 0; gene < genes; gene++)
             {
                 var mean = depth * (0.05 + 3.0 * gene % 7 / 7);
