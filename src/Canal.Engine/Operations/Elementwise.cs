@@ -63,6 +63,7 @@ public readonly record struct ColumnSum(Tensor DBias, Tensor DY) : IOperation
     {
         d.Use(DBias, Access.Accumulate, new Shape(DY.Shape.Columns));
         d.Use(DY, Access.Read, new Shape(DY.Shape.Rows, DY.Shape.Columns));
+        d.Scratch(RowReduction.ScratchBytes(DY.Shape.Rows, DY.Shape.Columns));
         d.Work(DY.Count);
     }
 }

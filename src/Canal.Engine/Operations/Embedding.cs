@@ -62,6 +62,7 @@ public readonly record struct EmbeddingBackward(Tensor DBinTable, Tensor DGeneTa
         d.UseOptional(DGeneTable, Access.Accumulate, new Shape(t, c));
         d.Use(DX, Access.Read, new Shape(b * t, c));
         d.Use(Tokens, Access.Read, new Shape(b, t), DType.UInt8);
+        if (!DBinTable.IsNone) d.Scratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
         d.Work((long)b * t * c * ((DBinTable.IsNone ? 0 : 1) + (DGeneTable.IsNone ? 0 : 1)));
     }
 }

@@ -33,6 +33,40 @@ internal sealed class CpuKernels
         kernels.Register<Add>(ElementwiseKernels.Add<V>);
         kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
 
+        // RowSums.cs
+        kernels.Register<ColumnSum>(RowSums.ColumnSum<V>);
+
+        // Gelu.cs, Relu.cs
+        kernels.Register<GeluForward>(GeluKernels.Forward<V>);
+        kernels.Register<GeluBackward>(GeluKernels.Backward<V>);
+        kernels.Register<ReluForward>(ReluKernels.Forward<V>);
+        kernels.Register<ReluBackward>(ReluKernels.Backward<V>);
+
+        // LayerNorm.cs
+        kernels.Register<LayerNormForward>(LayerNormKernels.Forward<V>);
+        kernels.Register<LayerNormBackward>(LayerNormKernels.Backward<V>);
+
+        // Embedding.cs
+        kernels.Register<ExpandTokens>(EmbeddingKernels.Expand);
+        kernels.Register<EmbeddingForward>(EmbeddingKernels.Forward<V>);
+        kernels.Register<EmbeddingBackward>(EmbeddingKernels.Backward<V>);
+
+        // HeadFilter.cs
+        kernels.Register<HeadFilterForward>(HeadFilterKernels.Forward<V>);
+        kernels.Register<HeadFilterBackward>(HeadFilterKernels.Backward<V>);
+
+        // CrossEntropy.cs, Distillation.cs, Prediction.cs
+        kernels.Register<CrossEntropyForward>(CrossEntropyKernels.Forward);
+        kernels.Register<CrossEntropyBackward>(CrossEntropyKernels.Backward);
+        kernels.Register<DistillationForward>(DistillationKernels.Forward);
+        kernels.Register<DistillationBackward>(DistillationKernels.Backward<V>);
+        kernels.Register<Prediction>(PredictionKernels.Predict);
+        kernels.Register<ManifoldMixing>(PredictionKernels.Mix<V>);
+
+        // Adam.cs
+        kernels.Register<AdamUpdate>(AdamKernels.Update<V>);
+        kernels.Register<GradientNorm>(AdamKernels.Norm<V>);
+
         // FavorForward.cs
         kernels.Register<FavorForward>(FavorForwardKernel<V>.Run);
 
