@@ -1,0 +1,59 @@
+using Canal.Engine.Devices;
+using Canal.Engine.Operations;
+using Canal.Engine.Tensors;
+using Canal.Testing;
+using Canal.Testing.Reference;
+
+namespace Canal.Engine.Tests.Conformance.Cases;
+
+internal static class CrossEntropyCases
+{
+    public static IEnumerable<OperationCase> All
+    {
+        get
+        {
+            foreach (var (n, k) in new[] { (1, 1), (1, 2), (31, 7), (67, 33), (129, 7), (14, 131) })
+            {
+                foreach (var (mean, smoothing) in new[] { (0.0, 0f), (0.0, 0.1f), (100.0, 0.1f) })
+                {
+                    var (matrix, rows) = (new Shape(n, k), new Shape(n));
+                    // One row in some has no label, as masked positions that were not drawn.
+                    Argument[] inputs =
+                    [
+                        Argument.Read("logits", matrix, Sample.Normal(20, n * k, mean, 4)),
+                        Argument.Read("labels", rows, Sample.Integers(21, n, n == 1 ? 0 : -1, n == 1 ? k : k + 1)),
+                    ];
+                    var suffix = $"{matrix} mean {mean} smoothing {smoothing}";
+                    yield return new ForwardCase { Name = $"cross_entropy_forward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("loss", rows), .. inputs] };
+                    yield return new BackwardCase { Name = $"cross_entropy_backward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("dlogits", matrix), .. inputs] };
+                }
+            }
+        }
+    }
+
+    private sealed class ForwardCase : OperationCase
+    {
+        public required float Smoothing { get; init; }
+
+        public override Type Operation => typeof(CrossEntropyForward);
+
+        public override void Run(Device device, Func<string, Tensor> tensor) =>
+            device.Run(new CrossEntropyForward(tensor("loss"), tensor("logits"), tensor("labels"), Smoothing));
+
+        public override T[] Expect<T>(string output) => CrossEntropyReference.Forward(Values<T>("logits"), Integers("labels"), Smoothing);
+    }
+
+    private sealed class BackwardCase : OperationCase
+    {
+        private const float Scale = 0.125f;
+
+        public required float Smoothing { get; init; }
+
+        public override Type Operation => typeof(CrossEntropyBackward);
+
+        public override void Run(Device device, Func<string, Tensor> tensor) =>
+            device.Run(new CrossEntropyBackward(tensor("dlogits"), tensor("logits"), tensor("labels"), Smoothing, Scale));
+
+        public override T[] Expect<T>(string output) => CrossEntropyReference.Backward(Values<T>("logits"), Integers("labels"), Smoothing, Scale);
+    }
+}
