@@ -15,6 +15,9 @@ public abstract class Device : IDisposable
     /// <summary>Floating-point operations declared by everything run so far (an FMA is two).</summary>
     public long FlopsRun { get; private set; }
 
+    /// <summary>Bytes declared by everything run so far: what must move at least once.</summary>
+    public long BytesRun { get; private set; }
+
     /// <summary>Number of operations run so far.</summary>
     public long OperationsRun { get; private set; }
 
@@ -35,6 +38,7 @@ public abstract class Device : IDisposable
         operation.Describe(ref description);
         description.Validate(TOp.Name);
         FlopsRun += description.Flops;
+        BytesRun += description.Bytes;
         OperationsRun++;
         Execute(in operation, ref description);
     }

@@ -1,0 +1,148 @@
+using System.Globalization;
+using Canal.Engine.Operations;
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Devices.Checked;
+
+/// <summary>
+/// Wraps a device and watches every operation: written outputs are filled with NaN beforehand, so that a skipped write shows; afterwards no
+/// float32 output may hold NaN or infinity, and no input may have changed. For finding defects; slow, and it allocates.
+/// </summary>
+public sealed class CheckedDevice : Device
+{
+    // A NaN that no computation makes.
+    private const int UnwrittenBits = 0x7FCC4EC0;
+
+    // Floats that are filled or looked at together: 1 MiB of host memory, however large the tensor.
+    private const int BlockFloats = 1 << 18;
+
+    private readonly Device inner;
+    private readonly float[] block = new float[BlockFloats];
+    private readonly float[] unwritten = new float[BlockFloats];
+
+    /// <summary>Watches <paramref name="inner"/>, shares its memory, and disposes of it.</summary>
+    public CheckedDevice(Device inner) : base(inner.Memory)
+    {
+        this.inner = inner;
+        Array.Fill(unwritten, BitConverter.Int32BitsToSingle(UnwrittenBits));
+    }
+
+    /// <inheritdoc/>
+    public override string Description => $"{inner.Description}, checked";
+
+    /// <inheritdoc/>
+    protected override void Execute<TOp>(in TOp operation, ref OperationDescription description)
+    {
+        var uses = description.Uses;
+        var before = new ulong[uses.Length];
+        for (var i = 0; i < uses.Length; i++)
+        {
+            if (IsInput(uses[i]) && !IsChanged(uses, i)) before[i] = Checksum(uses[i].Tensor);
+            else if (uses[i].Access == Access.Write && uses[i].Type == DType.Float32 && !IsShared(uses, i)) Fill(uses[i].Tensor);
+        }
+        inner.Run(in operation);
+        inner.Synchronise();
+        for (var i = 0; i < uses.Length; i++)
+        {
+            if (!IsInput(uses[i])) RequireFinite(TOp.Name, uses[i]);
+            else if (!IsChanged(uses, i) && Checksum(uses[i].Tensor) != before[i])
+            {
+                throw new InvalidOperationException($"{TOp.Name}: {uses[i].Argument} is declared as read, but the operation changed it.");
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Copy(Tensor to, Tensor from) => inner.Copy(to, from);
+
+    /// <inheritdoc/>
+    public override void CopyFromHost(Tensor to, ReadOnlySpan<byte> from) => inner.CopyFromHost(to, from);
+
+    /// <inheritdoc/>
+    public override void CopyToHost(Span<byte> to, Tensor from) => inner.CopyToHost(to, from);
+
+    /// <inheritdoc/>
+    public override void Synchronise() => inner.Synchronise();
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        inner.Dispose();
+        base.Dispose();
+    }
+
+    private static bool IsInput(in TensorUse use) => use.Access == Access.Read;
+
+    // Whether another argument that is written lies over this one: in-place operations.
+    private static bool IsChanged(ReadOnlySpan<TensorUse> uses, int index)
+    {
+        for (var i = 0; i < uses.Length; i++)
+        {
+            if (i != index && !IsInput(uses[i]) && Overlap(uses[i].Tensor, uses[index].Tensor)) return true;
+        }
+        return false;
+    }
+
+    // Whether any other argument lies over this one, so that filling it would spoil an input.
+    private static bool IsShared(ReadOnlySpan<TensorUse> uses, int index)
+    {
+        for (var i = 0; i < uses.Length; i++)
+        {
+            if (i != index && Overlap(uses[i].Tensor, uses[index].Tensor)) return true;
+        }
+        return false;
+    }
+
+    private static bool Overlap(Tensor a, Tensor b) =>
+        ReferenceEquals(a.Storage, b.Storage) && a.Offset < b.Offset + b.Bytes && b.Offset < a.Offset + a.Bytes;
+
+    private void Fill(Tensor tensor)
+    {
+        for (long first = 0; first < tensor.Count; first += BlockFloats)
+        {
+            var part = Part(tensor, first);
+            inner.Write<float>(part, unwritten.AsSpan(0, (int)part.Count));
+        }
+    }
+
+    private void RequireFinite(string operation, in TensorUse use)
+    {
+        if (use.Type != DType.Float32) return;
+        for (long first = 0; first < use.Tensor.Count; first += BlockFloats)
+        {
+            var part = Part(use.Tensor, first);
+            var values = block.AsSpan(0, (int)part.Count);
+            inner.Read<float>(values, part);
+            for (var i = 0; i < values.Length; i++)
+            {
+                if (float.IsFinite(values[i])) continue;
+                var what = BitConverter.SingleToInt32Bits(values[i]) == UnwrittenBits
+                    ? "was never written" : string.Create(CultureInfo.InvariantCulture, $"is {values[i]}");
+                throw new InvalidOperationException(string.Create(
+                    CultureInfo.InvariantCulture, $"{operation}: element {first + i} of {use.Argument} {use.Tensor.Shape} {what}."));
+            }
+        }
+    }
+
+    // FNV-1a (Fowler, Noll, Vo): against accidents, not against intent.
+    private ulong Checksum(Tensor tensor)
+    {
+        const ulong prime = 1099511628211;
+        var sum = 14695981039346656037;
+        var bytes = new byte[(int)Math.Min(tensor.Bytes, BlockFloats * sizeof(float))];
+        for (nuint first = 0; first < tensor.Bytes; first += BlockFloats * sizeof(float))
+        {
+            var count = (int)Math.Min(tensor.Bytes - first, BlockFloats * sizeof(float));
+            var part = new Tensor(tensor.Storage, tensor.Offset + first, DType.UInt8, new Shape(count));
+            inner.CopyToHost(bytes.AsSpan(0, count), part);
+            unchecked
+            {
+                for (var i = 0; i < count; i++) sum = (sum ^ bytes[i]) * prime;
+            }
+        }
+        return sum;
+    }
+
+    private static Tensor Part(Tensor tensor, long first) => new(
+        tensor.Storage, tensor.Offset + (nuint)(first * sizeof(float)), DType.Float32, new Shape((int)Math.Min(BlockFloats, tensor.Count - first)));
+}
