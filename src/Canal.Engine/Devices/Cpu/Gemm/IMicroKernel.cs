@@ -33,13 +33,14 @@ internal unsafe ref struct TileArguments
     /// <summary>Rows of the tile, 1 to the kernel's.</summary>
     public int Rows;
 
-    /// <summary>Whether the sums start from what C holds, not from zero.</summary>
-    public bool Load;
+    /// <summary>Whether the sums are added to what C holds once they are complete.</summary>
+    public bool AddToTarget;
 }
 
 /// <summary>
-/// The innermost product: a small tile of C in registers. Every element is one chain of fused multiply-adds with k ascending,
-/// so the tile's shape, and the register width with it, never shows in the bits.
+/// The innermost product: a small tile of C in registers. Every element is one chain of fused multiply-adds from 0 with k ascending,
+/// added to C at its end where asked: carried through the chain, a C much larger than the terms (a residual, a gradient over many
+/// rows) would round every one of them. So the tile's shape, and the register width with it, never shows in the bits.
 /// </summary>
 internal unsafe interface IMicroKernel
 {

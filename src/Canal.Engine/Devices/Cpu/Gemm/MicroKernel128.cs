@@ -50,21 +50,6 @@ internal readonly unsafe struct MicroKernel128 : IMicroKernel
             Vector128<float> c30 = default, c31 = default;
             Vector128<float> c40 = default, c41 = default;
             Vector128<float> c50 = default, c51 = default;
-            if (t.Load)
-            {
-                var from = c;
-                c00 = Vector128.Load(from); c01 = Vector128.Load(from + 4);
-                from += t.CStride;
-                if (rows > 1) { c10 = Vector128.Load(from); c11 = Vector128.Load(from + 4); }
-                from += t.CStride;
-                if (rows > 2) { c20 = Vector128.Load(from); c21 = Vector128.Load(from + 4); }
-                from += t.CStride;
-                if (rows > 3) { c30 = Vector128.Load(from); c31 = Vector128.Load(from + 4); }
-                from += t.CStride;
-                if (rows > 4) { c40 = Vector128.Load(from); c41 = Vector128.Load(from + 4); }
-                from += t.CStride;
-                if (rows > 5) { c50 = Vector128.Load(from); c51 = Vector128.Load(from + 4); }
-            }
             for (var depth = t.Depth; depth > 0; depth--)
             {
                 var b0 = Vector128.Load(b);
@@ -83,6 +68,21 @@ internal readonly unsafe struct MicroKernel128 : IMicroKernel
                 c50 = Vector128.FusedMultiplyAdd(x, b0, c50); c51 = Vector128.FusedMultiplyAdd(x, b1, c51);
                 a += step;
                 b = (float*)((byte*)b + bStep);
+            }
+            if (t.AddToTarget)
+            {
+                var from = c;
+                c00 += Vector128.Load(from); c01 += Vector128.Load(from + 4);
+                from += t.CStride;
+                if (rows > 1) { c10 += Vector128.Load(from); c11 += Vector128.Load(from + 4); }
+                from += t.CStride;
+                if (rows > 2) { c20 += Vector128.Load(from); c21 += Vector128.Load(from + 4); }
+                from += t.CStride;
+                if (rows > 3) { c30 += Vector128.Load(from); c31 += Vector128.Load(from + 4); }
+                from += t.CStride;
+                if (rows > 4) { c40 += Vector128.Load(from); c41 += Vector128.Load(from + 4); }
+                from += t.CStride;
+                if (rows > 5) { c50 += Vector128.Load(from); c51 += Vector128.Load(from + 4); }
             }
             c00.Store(c); c01.Store(c + 4);
             if (rows == 1) return;

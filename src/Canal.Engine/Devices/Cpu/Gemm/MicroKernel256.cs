@@ -46,21 +46,6 @@ internal readonly unsafe struct MicroKernel256 : IMicroKernel
             Vector256<float> c30 = default, c31 = default;
             Vector256<float> c40 = default, c41 = default;
             Vector256<float> c50 = default, c51 = default;
-            if (t.Load)
-            {
-                var from = c;
-                c00 = Vector256.Load(from); c01 = Vector256.Load(from + 8);
-                from += t.CStride;
-                if (rows > 1) { c10 = Vector256.Load(from); c11 = Vector256.Load(from + 8); }
-                from += t.CStride;
-                if (rows > 2) { c20 = Vector256.Load(from); c21 = Vector256.Load(from + 8); }
-                from += t.CStride;
-                if (rows > 3) { c30 = Vector256.Load(from); c31 = Vector256.Load(from + 8); }
-                from += t.CStride;
-                if (rows > 4) { c40 = Vector256.Load(from); c41 = Vector256.Load(from + 8); }
-                from += t.CStride;
-                if (rows > 5) { c50 = Vector256.Load(from); c51 = Vector256.Load(from + 8); }
-            }
             for (var depth = t.Depth; depth > 0; depth--)
             {
                 var b0 = Vector256.Load(b);
@@ -79,6 +64,21 @@ internal readonly unsafe struct MicroKernel256 : IMicroKernel
                 c50 = Vector256.FusedMultiplyAdd(x, b0, c50); c51 = Vector256.FusedMultiplyAdd(x, b1, c51);
                 a += step;
                 b = (float*)((byte*)b + bStep);
+            }
+            if (t.AddToTarget)
+            {
+                var from = c;
+                c00 += Vector256.Load(from); c01 += Vector256.Load(from + 8);
+                from += t.CStride;
+                if (rows > 1) { c10 += Vector256.Load(from); c11 += Vector256.Load(from + 8); }
+                from += t.CStride;
+                if (rows > 2) { c20 += Vector256.Load(from); c21 += Vector256.Load(from + 8); }
+                from += t.CStride;
+                if (rows > 3) { c30 += Vector256.Load(from); c31 += Vector256.Load(from + 8); }
+                from += t.CStride;
+                if (rows > 4) { c40 += Vector256.Load(from); c41 += Vector256.Load(from + 8); }
+                from += t.CStride;
+                if (rows > 5) { c50 += Vector256.Load(from); c51 += Vector256.Load(from + 8); }
             }
             c00.Store(c); c01.Store(c + 8);
             if (rows == 1) return;

@@ -56,25 +56,6 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
             Vector512<float> c50 = default, c51 = default, c52 = default;
             Vector512<float> c60 = default, c61 = default, c62 = default;
             Vector512<float> c70 = default, c71 = default, c72 = default;
-            if (t.Load)
-            {
-                var from = c;
-                c00 = Vector512.Load(from); c01 = Vector512.Load(from + 16); c02 = Vector512.Load(from + 32);
-                from += t.CStride;
-                if (rows > 1) { c10 = Vector512.Load(from); c11 = Vector512.Load(from + 16); c12 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 2) { c20 = Vector512.Load(from); c21 = Vector512.Load(from + 16); c22 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 3) { c30 = Vector512.Load(from); c31 = Vector512.Load(from + 16); c32 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 4) { c40 = Vector512.Load(from); c41 = Vector512.Load(from + 16); c42 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 5) { c50 = Vector512.Load(from); c51 = Vector512.Load(from + 16); c52 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 6) { c60 = Vector512.Load(from); c61 = Vector512.Load(from + 16); c62 = Vector512.Load(from + 32); }
-                from += t.CStride;
-                if (rows > 7) { c70 = Vector512.Load(from); c71 = Vector512.Load(from + 16); c72 = Vector512.Load(from + 32); }
-            }
             for (var depth = t.Depth; depth > 0; depth--)
             {
                 var b0 = Vector512.Load(b);
@@ -98,6 +79,25 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
                 c70 = Vector512.FusedMultiplyAdd(x, b0, c70); c71 = Vector512.FusedMultiplyAdd(x, b1, c71); c72 = Vector512.FusedMultiplyAdd(x, b2, c72);
                 a += step;
                 b = (float*)((byte*)b + bStep);
+            }
+            if (t.AddToTarget)
+            {
+                var from = c;
+                c00 += Vector512.Load(from); c01 += Vector512.Load(from + 16); c02 += Vector512.Load(from + 32);
+                from += t.CStride;
+                if (rows > 1) { c10 += Vector512.Load(from); c11 += Vector512.Load(from + 16); c12 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 2) { c20 += Vector512.Load(from); c21 += Vector512.Load(from + 16); c22 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 3) { c30 += Vector512.Load(from); c31 += Vector512.Load(from + 16); c32 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 4) { c40 += Vector512.Load(from); c41 += Vector512.Load(from + 16); c42 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 5) { c50 += Vector512.Load(from); c51 += Vector512.Load(from + 16); c52 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 6) { c60 += Vector512.Load(from); c61 += Vector512.Load(from + 16); c62 += Vector512.Load(from + 32); }
+                from += t.CStride;
+                if (rows > 7) { c70 += Vector512.Load(from); c71 += Vector512.Load(from + 16); c72 += Vector512.Load(from + 32); }
             }
             c00.Store(c); c01.Store(c + 16); c02.Store(c + 32);
             if (rows == 1) return;
@@ -151,25 +151,6 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
             Vector512<float> c50 = default, c51 = default;
             Vector512<float> c60 = default, c61 = default;
             Vector512<float> c70 = default, c71 = default;
-            if (t.Load)
-            {
-                var from = c;
-                c00 = Vector512.Load(from); c01 = Vector512.Load(from + 16);
-                from += t.CStride;
-                if (rows > 1) { c10 = Vector512.Load(from); c11 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 2) { c20 = Vector512.Load(from); c21 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 3) { c30 = Vector512.Load(from); c31 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 4) { c40 = Vector512.Load(from); c41 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 5) { c50 = Vector512.Load(from); c51 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 6) { c60 = Vector512.Load(from); c61 = Vector512.Load(from + 16); }
-                from += t.CStride;
-                if (rows > 7) { c70 = Vector512.Load(from); c71 = Vector512.Load(from + 16); }
-            }
             for (var depth = t.Depth; depth > 0; depth--)
             {
                 var b0 = Vector512.Load(b);
@@ -192,6 +173,25 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
                 c70 = Vector512.FusedMultiplyAdd(x, b0, c70); c71 = Vector512.FusedMultiplyAdd(x, b1, c71);
                 a += step;
                 b = (float*)((byte*)b + bStep);
+            }
+            if (t.AddToTarget)
+            {
+                var from = c;
+                c00 += Vector512.Load(from); c01 += Vector512.Load(from + 16);
+                from += t.CStride;
+                if (rows > 1) { c10 += Vector512.Load(from); c11 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 2) { c20 += Vector512.Load(from); c21 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 3) { c30 += Vector512.Load(from); c31 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 4) { c40 += Vector512.Load(from); c41 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 5) { c50 += Vector512.Load(from); c51 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 6) { c60 += Vector512.Load(from); c61 += Vector512.Load(from + 16); }
+                from += t.CStride;
+                if (rows > 7) { c70 += Vector512.Load(from); c71 += Vector512.Load(from + 16); }
             }
             c00.Store(c); c01.Store(c + 16);
             if (rows == 1) return;
@@ -244,25 +244,6 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
             Vector512<float> c50 = default;
             Vector512<float> c60 = default;
             Vector512<float> c70 = default;
-            if (t.Load)
-            {
-                var from = c;
-                c00 = Vector512.Load(from);
-                from += t.CStride;
-                if (rows > 1) { c10 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 2) { c20 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 3) { c30 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 4) { c40 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 5) { c50 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 6) { c60 = Vector512.Load(from); }
-                from += t.CStride;
-                if (rows > 7) { c70 = Vector512.Load(from); }
-            }
             for (var depth = t.Depth; depth > 0; depth--)
             {
                 var b0 = Vector512.Load(b);
@@ -284,6 +265,25 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
                 c70 = Vector512.FusedMultiplyAdd(x, b0, c70);
                 a += step;
                 b = (float*)((byte*)b + bStep);
+            }
+            if (t.AddToTarget)
+            {
+                var from = c;
+                c00 += Vector512.Load(from);
+                from += t.CStride;
+                if (rows > 1) { c10 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 2) { c20 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 3) { c30 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 4) { c40 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 5) { c50 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 6) { c60 += Vector512.Load(from); }
+                from += t.CStride;
+                if (rows > 7) { c70 += Vector512.Load(from); }
             }
             c00.Store(c);
             if (rows == 1) return;

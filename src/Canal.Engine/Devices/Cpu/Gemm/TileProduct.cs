@@ -6,8 +6,8 @@ namespace Canal.Engine.Devices.Cpu.Gemm;
 /// <summary>
 /// Matrix product on one thread: what the operation MatMul runs on every worker, and what fused kernels call on a tile they hold
 /// in cache. The bits of an element of C are a function of K alone, never of tiles, threads, vector width, or the other rows:
-/// up to K = <see cref="LongestChain"/> one chain of fused multiply-adds over ascending k, starting from 0 or, accumulating, from C;
-/// beyond, such chains over <see cref="ChunkDepth"/> k each, starting from 0, added to C one after the other.
+/// up to K = <see cref="LongestChain"/> one chain of fused multiply-adds over ascending k, starting from 0 and, accumulating, added to
+/// C at its end; beyond, such chains over <see cref="ChunkDepth"/> k each, added to C one after the other.
 /// </summary>
 public static unsafe class TileProduct
 {
@@ -63,10 +63,10 @@ public static unsafe class TileProduct
         /// <summary>C = chain from 0.</summary>
         FromZero,
 
-        /// <summary>C = chain from C.</summary>
+        /// <summary>C = C + chain from 0, in registers.</summary>
         FromTarget,
 
-        /// <summary>C = C + chain from 0.</summary>
+        /// <summary>C = C + chain from 0, computed aside.</summary>
         FromZeroThenAdd,
     }
 
@@ -83,7 +83,7 @@ public static unsafe class TileProduct
             t.PanelStep = b.Step * sizeof(float);
             t.PanelStride = b.Stride * sizeof(float);
             t.Depth = b.Depth;
-            t.Load = start == Start.FromTarget;
+            t.AddToTarget = start == Start.FromTarget;
             if (b.Depth == 0) Empty(c, cStride, b.Columns, first, last, rows, start);
             else
             {
@@ -126,7 +126,7 @@ public static unsafe class TileProduct
             var tile = stackalloc float[8 * stride];
             var c = t.C;
             var cStride = t.CStride;
-            if (t.Load)
+            if (t.AddToTarget)
             {
                 for (var r = 0; r < t.Rows; r++)
                 {
