@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Canal.Engine.Devices.Cpu.Simd;
 
@@ -21,6 +22,10 @@ public unsafe struct Lanes16<TV> where TV : struct, IVector<TV>
         var all = TV.Create(value);
         return new Lanes16<TV> { part0 = all, part1 = all, part2 = all, part3 = all };
     }
+
+    /// <summary>The lanes in one to four registers, as the width needs; the others are ignored.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16<TV> Of(TV part0, TV part1, TV part2, TV part3) => new() { part0 = part0, part1 = part1, part2 = part2, part3 = part3 };
 
     /// <summary>lane += x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,24 +93,36 @@ public unsafe struct Lanes16<TV> where TV : struct, IVector<TV>
     }
 
     /// <summary>The lanes' sum, by halves: i with i + 8, then + 4, + 2, + 1.</summary>
-    public readonly float Sum()
-    {
-        var lanes = stackalloc float[Count];
-        Store(lanes);
-        for (var half = Count / 2; half > 0; half /= 2)
-        {
-            for (var i = 0; i < half; i++) lanes[i] += lanes[i + half];
-        }
-        return lanes[0];
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Sum() => SumOf(this);
 
     /// <summary>The largest lane.</summary>
-    public readonly float Max()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Max() => MaxOf(this);
+
+    // By value: a method that took the address of the caller's lanes would keep them in memory through the caller's loop.
+    [SkipLocalsInit]
+    private static float SumOf(Lanes16<TV> all)
     {
         var lanes = stackalloc float[Count];
-        Store(lanes);
-        var largest = lanes[0];
-        for (var i = 1; i < Count; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+        all.Store(lanes);
+        var four = (Vector128.Load(lanes) + Vector128.Load(lanes + 8)) + (Vector128.Load(lanes + 4) + Vector128.Load(lanes + 12));
+        return (four.GetElement(0) + four.GetElement(2)) + (four.GetElement(1) + four.GetElement(3));
+    }
+
+    [SkipLocalsInit]
+    private static float MaxOf(Lanes16<TV> all)
+    {
+        var lanes = stackalloc float[Count];
+        all.Store(lanes);
+        var four = Larger(
+            Larger(Vector128.Load(lanes), Vector128.Load(lanes + 4)),
+            Larger(Vector128.Load(lanes + 8), Vector128.Load(lanes + 12)));
+        var largest = four.GetElement(0);
+        for (var i = 1; i < 4; i++) largest = four.GetElement(i) > largest ? four.GetElement(i) : largest;
         return largest;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) => Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), a, b);
 }
