@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Canal.Engine.Devices.Cpu.Gemm;
 using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 
@@ -35,6 +37,7 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
     /// <param name="layout">Sizes.</param>
     /// <param name="packed">The packed projection.</param>
     /// <param name="scratch"><see cref="ScratchFloats"/> floats, 64-byte aligned.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(HeadSums sums, float* k, float* v, nint row, int firstToken, int tokens, FavorLayout layout, float* packed, float* scratch)
     {
         unchecked
@@ -67,8 +70,7 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
                 var values = scratch + layout.FeatureTileFloats;
                 if (sums.Tokens == 0) SetGauge(sums.Gauge, v, row, tokens, layout);
                 CentreValues(values, v, row, sums.Gauge, tokens, layout, sums.Values);
-                TileProduct<TV>.Multiply(
-                    sums.Sums, layout.PaddedWidth, scratch, 1, stride, values, layout.PaddedWidth, stride, layout.PaddedWidth, tokens, accumulate: true);
+                TileProduct.Multiply<TV>(sums.Sums, layout.PaddedWidth, scratch, 1, stride, layout.ValueRows(values, tokens), stride, accumulate: true);
             }
             sums.Tokens += tokens;
         }
@@ -127,6 +129,7 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
     }
 
     /// <summary>Sums over the features that every query needs: of S' and of z.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(HeadSums head, FavorLayout layout)
     {
         unchecked
@@ -149,6 +152,7 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
         return lanes[0];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddSplit(HeadSums head, HeadSums split, FavorLayout layout)
     {
         unchecked
@@ -186,6 +190,7 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
     }
 
     /// <summary>values[t] = v_t - centre, padded with zeros; totals += values where given.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CentreValues(float* values, float* v, nint row, float* centre, int tokens, FavorLayout layout, float* totals)
     {
         unchecked

@@ -1,3 +1,4 @@
+using Canal.Engine.Devices.Cpu.Gemm;
 using Canal.Engine.Operations;
 
 namespace Canal.Engine.Devices.Cpu.Favor;
@@ -46,7 +47,7 @@ internal readonly unsafe struct FavorLayout
     /// <summary>c^2 / 2.</summary>
     public float HalfSquaredScale { get; }
 
-    /// <summary>Floats of the packed projection: c P^T as [D, padded M], then c P as [padded M, padded D].</summary>
+    /// <summary>Floats of the packed projection: c P^T as panels of [D, padded M], then c P as [padded M, padded D].</summary>
     public int PackedFloats => (Width * PaddedFeatures) + (PaddedFeatures * PaddedWidth);
 
     /// <summary>Floats of a <see cref="HeadSums"/>.</summary>
@@ -58,25 +59,27 @@ internal readonly unsafe struct FavorLayout
     /// <summary>Floats of a tile of values.</summary>
     public int ValueTileFloats => TileTokens * PaddedWidth;
 
-    /// <summary>c P as rows of features, within the packed projection.</summary>
-    public float* Rows(float* packed) => packed + (Width * PaddedFeatures);
+    /// <summary>c P^T, [D, padded M], within the packed projection.</summary>
+    public Panels Transposed(float* packed) => Panels.At(packed, Width, PaddedFeatures);
 
-    /// <summary>Packs c P for <see cref="PackedFloats"/> floats: once an operation, or once a model.</summary>
+    /// <summary>c P, [padded M, padded D], within the packed projection.</summary>
+    public Panels Rows(float* packed) => ValueRows(packed + (Width * PaddedFeatures), PaddedFeatures);
+
+    /// <summary>Rows of padded D floats, such as S' or a tile of values, as the right operand of a product.</summary>
+    public Panels ValueRows(float* rows, int count) => Panels.OfRows(rows, count, PaddedWidth, PaddedWidth);
+
+    /// <summary>Packs c P into <see cref="PackedFloats"/> floats: once an operation, or once a model.</summary>
     public void Pack(float* packed, float* projection)
     {
         unchecked
         {
-            new Span<float>(packed, PackedFloats).Clear();
-            var rows = Rows(packed);
+            var rows = packed + (Width * PaddedFeatures);
+            new Span<float>(rows, PaddedFeatures * PaddedWidth).Clear();
             for (var j = 0; j < Features; j++)
             {
-                for (var d = 0; d < Width; d++)
-                {
-                    var value = Scale * projection[(j * Width) + d];
-                    packed[(d * PaddedFeatures) + j] = value;
-                    rows[(j * PaddedWidth) + d] = value;
-                }
+                for (var d = 0; d < Width; d++) rows[(j * PaddedWidth) + d] = Scale * projection[(j * Width) + d];
             }
+            Panels.Pack(packed, rows, Width, PaddedFeatures, PaddedWidth, transposed: true);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Canal.Engine.Devices.Cpu.Gemm;
 using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 
@@ -19,6 +21,7 @@ internal static unsafe class FavorQueries<TV> where TV : struct, IVector<TV>
     /// <param name="layout">Sizes.</param>
     /// <param name="packed">The packed projection.</param>
     /// <param name="scratch"><see cref="ScratchFloats"/> floats, 64-byte aligned.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Apply(
         float* output, nint outputRow, float* q, nint qRow, int tokens, HeadSums head, FavorLayout layout, float* packed, float* scratch)
     {
@@ -27,8 +30,7 @@ internal static unsafe class FavorQueries<TV> where TV : struct, IVector<TV>
             var stride = layout.PaddedFeatures;
             var numerators = scratch + layout.FeatureTileFloats;
             Features(scratch, q, qRow, tokens, layout, packed, null);
-            TileProduct<TV>.Multiply(
-                numerators, layout.PaddedWidth, scratch, stride, 1, head.Sums, layout.PaddedWidth, tokens, layout.PaddedWidth, stride, accumulate: false);
+            TileProduct.Multiply<TV>(numerators, layout.PaddedWidth, scratch, stride, 1, layout.ValueRows(head.Sums, stride), tokens, accumulate: false);
             var epsilon = TV.Create(FavorSizes.FeatureMapEpsilon);
             for (var t = 0; t < tokens; t++)
             {
@@ -45,6 +47,7 @@ internal static unsafe class FavorQueries<TV> where TV : struct, IVector<TV>
     }
 
     /// <summary>tile[t] = w_t = exp(c P q - c^2 |q|^2 / 2 - the row's maximum); <paramref name="maximumAt"/>, where given, gets the row's arg-max feature.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Features(float* tile, float* q, nint qRow, int tokens, FavorLayout layout, float* packed, int* maximumAt)
     {
         unchecked
