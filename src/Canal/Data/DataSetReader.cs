@@ -67,6 +67,22 @@ public sealed class DataSetReader : IDisposable
     /// <summary>Name of the data set: that of the settings, else the content hash.</summary>
     public string Name => settings.Name ?? ContentHash;
 
+    /// <summary>Opens a file by its extension.</summary>
+    public static DataSetReader Open(string path, DataSetSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        var file = ExpressionFiles.Open(path, settings.ScratchFolder, settings.CellIdColumn);
+        try
+        {
+            return new DataSetReader(file, settings);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>How the file's genes meet a vocabulary.</summary>
     public GeneAlignment Align(GeneVocabulary vocabulary)
     {
