@@ -42,7 +42,7 @@ internal static unsafe class MatMulKernels
         };
         if (k > TileProduct.LongestChain)
         {
-            body.Divide(blockRows: 64, ChunkPanels);
+            body.Divide(BlockRows, ChunkPanels);
             device.Workers.ReserveScratch(Body<TKernel>.LongScratchBytes);
             body.Phase = Phase.Long;
             device.Workers.Run(ref body, body.Blocks);
@@ -133,26 +133,40 @@ internal static unsafe class MatMulKernels
         {
             unchecked
             {
-                var b = (float*)Workers.Scratch(worker, LongScratchBytes);
-                var aScratch = b + (TileProduct.ChunkDepth * ChunkPanels * Panels.Width);
+                var aScratch = (float*)Workers.Scratch(worker, LongScratchBytes);
+                var bScratch = aScratch + (TileProduct.ChunkDepth * BlockRows);
                 var column = first * Panels.Width;
                 var columns = Math.Min(panels * Panels.Width, N - column);
-                var c = C + ((nint)row * N) + column;
+                // Rows of B are read where they lie; only a last panel that is not full, and a transposed B, must be packed.
+                var direct = TransposeB ? 0 : columns / Panels.Width * Panels.Width;
                 for (var k = 0; k < K; k += TileProduct.ChunkDepth)
                 {
                     var depth = Math.Min(TileProduct.ChunkDepth, K - k);
-                    var source = TransposeB ? B + ((nint)column * K) + k : B + ((nint)k * N) + column;
-                    var chunk = Panels.Pack(b, source, depth, columns, TransposeB ? K : N, TransposeB);
                     var start = Accumulate || k > 0 ? TileProduct.Start.FromZeroThenAdd : TileProduct.Start.FromZero;
-                    if (TransposeA)
-                    {
-                        Transposition.CopyRows(aScratch, A + ((nint)k * M) + row, M, depth, rows, rows);
-                        TileProduct.Chain<TKernel>(c, N, aScratch, 1, rows, chunk, 0, panels, rows, start);
-                    }
-                    else
-                    {
-                        TileProduct.Chain<TKernel>(c, N, A + ((nint)row * K) + k, K, 1, chunk, 0, panels, rows, start);
-                    }
+                    var a = A + ((nint)row * K) + k;
+                    if (TransposeA) Transposition.ToTiles(a = aScratch, A + ((nint)k * M) + row, M, depth, rows, TKernel.Rows);
+                    var b = B + (TransposeB ? ((nint)column * K) + k : ((nint)k * N) + column);
+                    if (direct > 0) Chunk(a, Panels.OfRows(b, depth, direct, N), row, rows, column, start);
+                    if (direct == columns) continue;
+                    var packed = Panels.Pack(bScratch, b + direct, depth, columns - direct, TransposeB ? K : N, TransposeB);
+                    Chunk(a, packed, row, rows, column + direct, start);
+                }
+            }
+        }
+
+        private readonly void Chunk(float* a, Panels b, int row, int rows, int column, TileProduct.Start start)
+        {
+            unchecked
+            {
+                var c = C + ((nint)row * N) + column;
+                if (!TransposeA)
+                {
+                    TileProduct.Chain<TKernel>(c, N, a, K, 1, b, 0, b.Count, rows, start);
+                    return;
+                }
+                for (var r = 0; r < rows; r += TKernel.Rows)
+                {
+                    TileProduct.Chain<TKernel>(c + (r * N), N, a + (r * b.Depth), 1, TKernel.Rows, b, 0, b.Count, Math.Min(TKernel.Rows, rows - r), start);
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Canal.Engine.Devices.Cpu.Simd;
 
 namespace Canal.Engine.Devices.Cpu.Gemm;
@@ -141,7 +142,9 @@ public static unsafe class TileProduct
                 var from = tile + (r * stride);
                 if (start == Start.FromZeroThenAdd)
                 {
-                    for (var j = 0; j < columns; j++) c[j] += from[j];
+                    var j = 0;
+                    for (; j <= columns - Panels.Width; j += Panels.Width) (Vector512.Load(c + j) + Vector512.Load(from + j)).Store(c + j);
+                    for (; j < columns; j++) c[j] += from[j];
                 }
                 else
                 {

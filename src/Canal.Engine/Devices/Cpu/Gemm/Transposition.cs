@@ -18,9 +18,36 @@ internal static unsafe class Transposition
             for (var k = 0; k < depth; k++, panel += panelWidth, source += stride)
             {
                 var j = 0;
+                for (; j <= width - 16; j += 16) Vector512.Load(source + j).Store(panel + j);
                 for (; j <= width - 4; j += 4) Vector128.Load(source + j).Store(panel + j);
                 for (; j < width; j++) panel[j] = source[j];
                 for (; j < panelWidth; j++) panel[j] = 0;
+            }
+        }
+    }
+
+    /// <summary>Cuts the columns of source [depth, columns] into tiles of <paramref name="tileColumns"/>: tile t is [depth, tileColumns] and holds columns from t · tileColumns on, the last one only as many as there are.</summary>
+    public static void ToTiles(float* tiles, float* source, nint stride, int depth, int columns, int tileColumns)
+    {
+        unchecked
+        {
+            var tileStride = (nint)depth * tileColumns;
+            var whole = columns / tileColumns * tileColumns;
+            for (var k = 0; k < depth; k++, source += stride)
+            {
+                var to = tiles + (k * tileColumns);
+                if (tileColumns == 8)
+                {
+                    for (var j = 0; j < whole; j += 8, to += tileStride) Vector256.Load(source + j).Store(to);
+                }
+                else
+                {
+                    for (var j = 0; j < whole; j += tileColumns, to += tileStride)
+                    {
+                        for (var i = 0; i < tileColumns; i++) to[i] = source[j + i];
+                    }
+                }
+                for (var j = whole; j < columns; j++) to[j - whole] = source[j];
             }
         }
     }
