@@ -1,3 +1,4 @@
+using Canal.Engine.Devices.Cpu.Gemm;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Operations;
@@ -30,5 +31,6 @@ public readonly record struct MatMul(Tensor C, Tensor A, Tensor B, bool Transpos
         d.Use(A, Access.Read, TransposeA ? new Shape(K, M) : new Shape(M, K));
         d.Use(B, Access.Read, TransposeB ? new Shape(N, K) : new Shape(K, N));
         d.Work(2L * M * N * K);
+        if (K <= TileProduct.LongestChain) d.Scratch(Panels.Bytes(K, N));
     }
 }

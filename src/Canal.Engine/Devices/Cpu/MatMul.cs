@@ -48,8 +48,7 @@ internal static unsafe class MatMulKernels
             device.Workers.Run(ref body, body.Blocks);
             return;
         }
-        using var packed = device.Memory.Rent(Panels.Bytes(k, n));
-        body.Packed = (float*)packed.Pointer;
+        body.Packed = (float*)device.OperationScratch;
         body.Phase = Phase.Pack;
         body.PackPanels = Math.Max(1, 16384 / (Panels.Width * Math.Max(1, k)));
         device.Workers.Run(ref body, DivideUp(Panels.CountFor(n), body.PackPanels));
