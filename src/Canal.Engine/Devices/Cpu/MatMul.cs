@@ -141,31 +141,31 @@ internal static unsafe class MatMulKernels
                 for (var k = 0; k < K; k += TileProduct.ChunkDepth)
                 {
                     var depth = Math.Min(TileProduct.ChunkDepth, K - k);
-                    var start = Accumulate || k > 0 ? TileProduct.Start.FromZeroThenAdd : TileProduct.Start.FromZero;
+                    var add = Accumulate || k > 0;
                     var a = A + ((nint)row * K) + k;
                     if (TransposeA) Transposition.ToTiles(a = aScratch, A + ((nint)k * M) + row, M, depth, rows, TKernel.Rows);
                     var b = B + (TransposeB ? ((nint)column * K) + k : ((nint)k * N) + column);
-                    if (direct > 0) Chunk(a, Panels.OfRows(b, depth, direct, N), row, rows, column, start);
+                    if (direct > 0) Chunk(a, Panels.OfRows(b, depth, direct, N), row, rows, column, add);
                     if (direct == columns) continue;
                     var packed = Panels.Pack(bScratch, b + direct, depth, columns - direct, TransposeB ? K : N, TransposeB);
-                    Chunk(a, packed, row, rows, column + direct, start);
+                    Chunk(a, packed, row, rows, column + direct, add);
                 }
             }
         }
 
-        private readonly void Chunk(float* a, Panels b, int row, int rows, int column, TileProduct.Start start)
+        private readonly void Chunk(float* a, Panels b, int row, int rows, int column, bool add)
         {
             unchecked
             {
                 var c = C + ((nint)row * N) + column;
                 if (!TransposeA)
                 {
-                    TileProduct.Chain<TKernel>(c, N, a, K, 1, b, 0, b.Count, rows, start);
+                    TileProduct.Chain<TKernel>(c, N, a, K, 1, b, 0, b.Count, rows, add);
                     return;
                 }
                 for (var r = 0; r < rows; r += TKernel.Rows)
                 {
-                    TileProduct.Chain<TKernel>(c + (r * N), N, a + (r * b.Depth), 1, TKernel.Rows, b, 0, b.Count, Math.Min(TKernel.Rows, rows - r), start);
+                    TileProduct.Chain<TKernel>(c + (r * N), N, a + (r * b.Depth), 1, TKernel.Rows, b, 0, b.Count, Math.Min(TKernel.Rows, rows - r), add);
                 }
             }
         }

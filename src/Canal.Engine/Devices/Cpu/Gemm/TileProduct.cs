@@ -46,34 +46,20 @@ public static unsafe class TileProduct
         {
             if (b.Depth <= LongestChain)
             {
-                Chain<TKernel>(c, cStride, a, aRowStride, aDepthStride, b, first, last, rows, accumulate ? Start.FromTarget : Start.FromZero);
+                Chain<TKernel>(c, cStride, a, aRowStride, aDepthStride, b, first, last, rows, accumulate);
                 return;
             }
             for (var k = 0; k < b.Depth; k += ChunkDepth)
             {
                 var chunk = b.Deep(k, Math.Min(ChunkDepth, b.Depth - k));
-                var start = accumulate || k > 0 ? Start.FromZeroThenAdd : Start.FromZero;
-                Chain<TKernel>(c, cStride, a + (k * aDepthStride), aRowStride, aDepthStride, chunk, first, last, rows, start);
+                Chain<TKernel>(c, cStride, a + (k * aDepthStride), aRowStride, aDepthStride, chunk, first, last, rows, accumulate || k > 0);
             }
         }
     }
 
-    /// <summary>What a chain starts from and where its end goes.</summary>
-    internal enum Start
-    {
-        /// <summary>C = chain from 0.</summary>
-        FromZero,
-
-        /// <summary>C = C + chain from 0, in registers.</summary>
-        FromTarget,
-
-        /// <summary>C = C + chain from 0, computed aside.</summary>
-        FromZeroThenAdd,
-    }
-
     /// <summary>One chain over the whole depth of <paramref name="b"/> for every element of the panels named.</summary>
     internal static void Chain<TKernel>(
-        float* c, nint cStride, float* a, nint aRowStride, nint aDepthStride, Panels b, int first, int last, int rows, Start start)
+        float* c, nint cStride, float* a, nint aRowStride, nint aDepthStride, Panels b, int first, int last, int rows, bool accumulate)
         where TKernel : struct, IMicroKernel
     {
         unchecked
@@ -84,15 +70,18 @@ public static unsafe class TileProduct
             t.PanelStep = b.Step * sizeof(float);
             t.PanelStride = b.Stride * sizeof(float);
             t.Depth = b.Depth;
-            t.AddToTarget = start == Start.FromTarget;
-            if (b.Depth == 0) Empty(c, cStride, b.Columns, first, last, rows, start);
+            t.AddToTarget = accumulate;
+            if (b.Depth == 0)
+            {
+                if (!accumulate) Clear(c, cStride, b.Columns, first, last, rows);
+            }
             else
             {
                 for (int panel = first, panels; panel < last; panel += panels)
                 {
                     panels = PanelsOfTile<TKernel>(last - panel);
                     var columns = Math.Min(panels * Panels.Width, b.Columns - (panel * Panels.Width));
-                    var whole = columns == panels * Panels.Width && start != Start.FromZeroThenAdd;
+                    var whole = columns == panels * Panels.Width;
                     t.B = b.First + (panel * b.Stride);
                     for (var row = 0; row < rows; row += TKernel.Rows)
                     {
@@ -101,7 +90,7 @@ public static unsafe class TileProduct
                         t.C = c + (row * cStride) + (panel * Panels.Width);
                         t.CStride = cStride;
                         if (whole) TKernel.Run(in t, panels);
-                        else Aside<TKernel>(ref t, panels, columns, start);
+                        else Aside<TKernel>(t, panels, columns);
                     }
                 }
             }
@@ -116,10 +105,10 @@ public static unsafe class TileProduct
         return remaining == 3 || remaining > 4 ? 3 : Math.Min(2, remaining);
     }
 
-    /// <summary>A tile that reaches over C's edge, or is added to C afterwards: computed aside.</summary>
+    /// <summary>A tile that reaches over C's edge: computed aside.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Aside<TKernel>(ref TileArguments t, int panels, int columns, Start start) where TKernel : struct, IMicroKernel
+    private static void Aside<TKernel>(TileArguments t, int panels, int columns) where TKernel : struct, IMicroKernel
     {
         unchecked
         {
@@ -127,36 +116,28 @@ public static unsafe class TileProduct
             var tile = stackalloc float[8 * stride];
             var c = t.C;
             var cStride = t.CStride;
-            if (t.AddToTarget)
-            {
-                for (var r = 0; r < t.Rows; r++)
-                {
-                    for (var j = 0; j < panels * Panels.Width; j++) tile[(r * stride) + j] = j < columns ? c[(r * cStride) + j] : 0;
-                }
-            }
+            var add = t.AddToTarget;
             t.C = tile;
             t.CStride = stride;
+            t.AddToTarget = false;
             TKernel.Run(in t, panels);
             for (var r = 0; r < t.Rows; r++, c += cStride)
             {
                 var from = tile + (r * stride);
-                if (start == Start.FromZeroThenAdd)
-                {
-                    var j = 0;
-                    for (; j <= columns - Panels.Width; j += Panels.Width) (Vector512.Load(c + j) + Vector512.Load(from + j)).Store(c + j);
-                    for (; j < columns; j++) c[j] += from[j];
-                }
-                else
+                if (!add)
                 {
                     new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(c, columns));
+                    continue;
                 }
+                var j = 0;
+                for (; j <= columns - Panels.Width; j += Panels.Width) (Vector512.Load(from + j) + Vector512.Load(c + j)).Store(c + j);
+                for (; j < columns; j++) c[j] = from[j] + c[j];
             }
         }
     }
 
-    private static void Empty(float* c, nint cStride, int allColumns, int first, int last, int rows, Start start)
+    private static void Clear(float* c, nint cStride, int allColumns, int first, int last, int rows)
     {
-        if (start != Start.FromZero) return;
         var column = first * Panels.Width;
         var columns = Math.Min(allColumns, last * Panels.Width) - column;
         for (var r = 0; r < rows; r++) new Span<float>(c + (r * cStride) + column, columns).Clear();
