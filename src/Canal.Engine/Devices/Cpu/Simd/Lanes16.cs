@@ -74,11 +74,23 @@ public unsafe struct Lanes16<TV> where TV : struct, IVector<TV>
     }
 
     /// <summary>The first <paramref name="count"/> (1 to 15) of sixteen floats, then <paramref name="padding"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16<TV> Load(float* source, int count, float padding)
     {
-        var block = stackalloc float[Count];
-        for (var i = 0; i < Count; i++) block[i] = i < count ? source[i] : padding;
-        return Load(block);
+        var lanes = default(Lanes16<TV>);
+        lanes.part0 = LoadPart(source, 0, count, padding);
+        if (TV.Count < 16) lanes.part1 = LoadPart(source, TV.Count, count, padding);
+        if (TV.Count >= 8) return lanes;
+        lanes.part2 = LoadPart(source, 2 * TV.Count, count, padding);
+        lanes.part3 = LoadPart(source, 3 * TV.Count, count, padding);
+        return lanes;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV LoadPart(float* source, int first, int count, float padding)
+    {
+        var part = TV.Load(source + first, count - first);
+        return padding == 0 ? part : TV.Select(TV.LessThan(TV.Load(LaneIndex.Values + first), TV.Create(count)), part, TV.Create(padding));
     }
 
     /// <summary>Stores the sixteen lanes.</summary>

@@ -152,7 +152,27 @@ public readonly unsafe struct V128 : IVector<V128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 FromBits(V128 a) => new(Vector128.ConvertToSingle(a.lanes.AsInt32()));
 
-    private static V128 LoadPart(float* source, int count)
+    // Masked loads and stores touch no memory beyond count; without them, lane by lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V128 LoadPart(float* source, int count) => Avx2.IsSupported ? new(Avx.MaskLoad(source, Mask(count))) : LoadLanes(source, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePart(Vector128<float> value, float* target, int count)
+    {
+        if (Avx512F.VL.IsSupported)
+        {
+            // Some processors take tens of cycles for the older form.
+            Avx512F.VL.MaskStore(target, Mask(count), value);
+            return;
+        }
+        if (Avx2.IsSupported) Avx.MaskStore(target, Mask(count), value);
+        else StoreLanes(value, target, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Mask(int count) => Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(count)).AsSingle();
+
+    private static V128 LoadLanes(float* source, int count)
     {
         var lanes = Vector128<float>.Zero;
         var target = (float*)&lanes;
@@ -160,7 +180,7 @@ public readonly unsafe struct V128 : IVector<V128>
         return new V128(lanes);
     }
 
-    private static void StorePart(Vector128<float> value, float* target, int count)
+    private static void StoreLanes(Vector128<float> value, float* target, int count)
     {
         var lanes = value;
         var source = (float*)&lanes;

@@ -152,7 +152,27 @@ public readonly unsafe struct V256 : IVector<V256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 FromBits(V256 a) => new(Vector256.ConvertToSingle(a.lanes.AsInt32()));
 
-    private static V256 LoadPart(float* source, int count)
+    // Masked loads and stores touch no memory beyond count; without them, lane by lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V256 LoadPart(float* source, int count) => Avx2.IsSupported ? new(Avx.MaskLoad(source, Mask(count))) : LoadLanes(source, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePart(Vector256<float> value, float* target, int count)
+    {
+        if (Avx512F.VL.IsSupported)
+        {
+            // Some processors take tens of cycles for the older form.
+            Avx512F.VL.MaskStore(target, Mask(count), value);
+            return;
+        }
+        if (Avx2.IsSupported) Avx.MaskStore(target, Mask(count), value);
+        else StoreLanes(value, target, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Mask(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    private static V256 LoadLanes(float* source, int count)
     {
         var lanes = Vector256<float>.Zero;
         var target = (float*)&lanes;
@@ -160,7 +180,7 @@ public readonly unsafe struct V256 : IVector<V256>
         return new V256(lanes);
     }
 
-    private static void StorePart(Vector256<float> value, float* target, int count)
+    private static void StoreLanes(Vector256<float> value, float* target, int count)
     {
         var lanes = value;
         var source = (float*)&lanes;

@@ -152,7 +152,21 @@ public readonly unsafe struct V512 : IVector<V512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 FromBits(V512 a) => new(Vector512.ConvertToSingle(a.lanes.AsInt32()));
 
-    private static V512 LoadPart(float* source, int count)
+    // Masked loads and stores touch no memory beyond count; without them, lane by lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V512 LoadPart(float* source, int count) => Avx512F.IsSupported ? new(Avx512F.MaskLoad(source, Mask(count), Vector512<float>.Zero)) : LoadLanes(source, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePart(Vector512<float> value, float* target, int count)
+    {
+        if (Avx512F.IsSupported) Avx512F.MaskStore(target, Mask(count), value);
+        else StoreLanes(value, target, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Mask(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
+
+    private static V512 LoadLanes(float* source, int count)
     {
         var lanes = Vector512<float>.Zero;
         var target = (float*)&lanes;
@@ -160,7 +174,7 @@ public readonly unsafe struct V512 : IVector<V512>
         return new V512(lanes);
     }
 
-    private static void StorePart(Vector512<float> value, float* target, int count)
+    private static void StoreLanes(Vector512<float> value, float* target, int count)
     {
         var lanes = value;
         var source = (float*)&lanes;
