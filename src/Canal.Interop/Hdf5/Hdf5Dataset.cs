@@ -146,7 +146,7 @@ public sealed unsafe partial class Hdf5Dataset : Hdf5Object
         }
     }
 
-    private Hdf5Handle StoredType(Hdf5Field? field)
+    internal Hdf5Handle StoredType(Hdf5Field? field)
     {
         var whole = Hdf5Handle.Own(NativeMethods.H5Dget_type(Id), $"{Location}: type");
         if (field is null) return whole;

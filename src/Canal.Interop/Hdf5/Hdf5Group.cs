@@ -3,7 +3,7 @@ using System.Text;
 namespace Canal.Interop.Hdf5;
 
 /// <summary>A group: named children. Links that leave the file are refused; soft links inside it are followed.</summary>
-public sealed unsafe class Hdf5Group : Hdf5Object
+public sealed unsafe partial class Hdf5Group : Hdf5Object
 {
     private const int MostSoftLinks = 16;
     private const int MostChildren = 1 << 20;

@@ -57,6 +57,9 @@ public static unsafe class Hdf5Library
     /// <summary>Value of an exported identifier such as <c>H5T_NATIVE_INT_g</c>, valid once the library is open.</summary>
     internal static long Global(string name) => *(long*)NativeLibrary.GetExport(library, name);
 
+    /// <summary>Whether this version of the library has a function.</summary>
+    internal static bool Exports(string function) => NativeLibrary.TryGetExport(library, function, out _);
+
     internal static long NativeInt64 => Global("H5T_NATIVE_LLONG_g");
     internal static long NativeDouble => Global("H5T_NATIVE_DOUBLE_g");
     internal static long NativeFloat => Global("H5T_NATIVE_FLOAT_g");

@@ -73,8 +73,13 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] internal static partial nint H5Tget_member_name(long type, uint member);
     [LibraryImport(Library)] internal static partial long H5Tget_member_type(long type, uint member);
 
+    [LibraryImport(Library)] internal static partial long H5Tget_super(long type);
+    [LibraryImport(Library)] internal static partial int H5Tget_array_ndims(long type);
+    [LibraryImport(Library)] internal static partial int H5Tget_array_dims2(long type, ulong* dims);
+
     // H5Ppublic.h
     [LibraryImport(Library)] internal static partial long H5Pcreate(long listClass);
+    [LibraryImport(Library)] internal static partial int H5Pset_file_locking(long list, byte use, byte ignoreWhenDisabled);
     [LibraryImport(Library)] internal static partial int H5Pget_layout(long list);
     [LibraryImport(Library)] internal static partial int H5Pget_external_count(long list);
     [LibraryImport(Library)] internal static partial int H5Pget_nfilters(long list);
