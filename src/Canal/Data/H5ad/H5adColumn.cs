@@ -24,7 +24,7 @@ internal static class H5adColumn
     public static string?[] Read(Hdf5Group table, string name, string?[]? oldCategories)
     {
         using var column = table.Open(name);
-        if (column is Hdf5Dataset plain) return Read(plain, null, oldCategories);
+        if (column is Hdf5Dataset plain) return Read(plain, null, plain.HasAttribute("categories") ? oldCategories : null);
         var group = (Hdf5Group)column;
         var encoding = group.ReadAttributeString("encoding-type");
         if (encoding == "categorical" || (encoding is null && group.Has("codes") && group.Has("categories")))
@@ -36,6 +36,7 @@ internal static class H5adColumn
         if (encoding is not null && encoding.StartsWith("nullable-", StringComparison.Ordinal))
         {
             var values = Read(group, "values", null);
+            if (!group.Has("mask")) return values;
             using var mask = group.OpenDataset("mask");
             Mask(mask, values);
             return values;

@@ -84,7 +84,7 @@ internal sealed class H5adCscMatrix(H5adFile file, string location, H5adSparsePa
         into.Finish();
     }
 
-    private int RequireCell(long cell) => (ulong)cell < (ulong)CellCount ? (int)cell
+    private int RequireCell(long cell) => cell >= 0 && cell < CellCount ? (int)cell
         : throw new UserException($"{Path}: {Location} refers to row {cell} but has {CellCount}; the file is damaged, fetch or write it again.");
 
     /// <summary>One entry on its way.</summary>

@@ -65,9 +65,13 @@ public sealed class H5adFile : ExpressionFile
         {
             using var probe = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException error)
         {
-            throw new UserException($"{path} cannot be read ({error.Message.TrimEnd('.')}); check its permissions.", error);
+            throw new UserException($"{path} cannot be read (permission denied); check its permissions.", error);
+        }
+        catch (IOException error)
+        {
+            throw new UserException($"{path} cannot be read ({error.Message.TrimEnd('.')}); is another program writing it? Try again when that is done.", error);
         }
         return H5adErrors.Reading(path, () =>
         {

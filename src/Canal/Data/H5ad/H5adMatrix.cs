@@ -55,13 +55,13 @@ internal abstract class H5adMatrix : ExpressionMatrix, IDisposable
     /// <summary>Adds entries as stored.</summary>
     protected void Add(int row, ReadOnlySpan<long> genes, ReadOnlySpan<double> values)
     {
-        var genesHere = (ulong)GeneCount;
+        var genesHere = GeneCount;
         var previous = entries == 0 ? -1 : rowGenes[entries - 1];
         for (var entry = 0; entry < genes.Length; entry++)
         {
             var gene = genes[entry];
             var value = values[entry];
-            if ((ulong)gene >= genesHere) throw new UserException($"{Path}: {Location} refers to gene {gene} in row {row} but has {GeneCount} genes; the file is damaged, fetch or write it again.");
+            if (gene < 0 || gene >= genesHere) throw new UserException($"{Path}: {Location} refers to gene {gene} in row {row} but has {GeneCount} genes; the file is damaged, fetch or write it again.");
             if (!double.IsFinite(value)) throw NotFinite(row, (int)gene, value);
             if (value == 0) continue;
             if (gene <= previous) ascending = false;
