@@ -12,8 +12,18 @@ namespace Canal.Testing;
 /// <param name="DOut">[B·T, H·D]: gradient of the loss at the output.</param>
 public sealed record FavorProblem(FavorSizes Sizes, float[] Q, float[] K, float[] V, float[] Projection, float[] DOut);
 
-/// <summary>Gradients of one FAVOR+ problem, [B·T, H·D] each.</summary>
-public sealed record FavorGradients(double[] DQ, double[] DK, double[] DV);
+/// <summary>Gradients of one FAVOR+ problem, [B·T, H·D] each, and the largest term that was summed into any of their elements.</summary>
+public sealed record FavorGradients(double[] DQ, double[] DK, double[] DV)
+{
+    /// <summary>Largest |c G P| of a query.</summary>
+    public double LargestTermOfQueries { get; internal set; }
+
+    /// <summary>Largest |c G P| of a key.</summary>
+    public double LargestTermOfKeys { get; internal set; }
+
+    /// <summary>Largest |phi_k dS| of a value, dS = sum phi_q dO / (phi_q . z).</summary>
+    public double LargestTermOfValues { get; internal set; }
+}
 
 /// <summary>
 /// FAVOR+ in float64 by the textbook's quadratic route: explicit features (m^(-1/2) dropped, it cancels), explicit attention matrix,
@@ -46,6 +56,12 @@ public sealed class FavorReference
 
     /// <summary>[maxima, 4]: cell, token, feature, head of M; lowest cell, then lowest (token, feature, head).</summary>
     public int[] KeyMaximumAt { get; }
+
+    /// <summary>
+    /// Largest |c P x| or c^2 |x|^2 / 2 met so far: rounded in float32, an exponent of this size is off by this times the unit roundoff,
+    /// and so is, relatively, its exponential.
+    /// </summary>
+    public double LargestExponent { get; private set; } = 1;
 
     private int Width => sizes.Heads * sizes.HeadWidth;
 
@@ -125,28 +141,52 @@ public sealed class FavorReference
                 AddScaled(dPhiK.AsSpan(j * m, m), dWeight, phiQ.AsSpan(i * m, m));
             }
         }
+        gradients.LargestTermOfValues = Math.Max(gradients.LargestTermOfValues, LargestTerm(dOut, phiQ, phiK, rowSums, cell, head));
         for (var t = 0; t < tokens; t++)
         {
-            var sumQ = ThroughExponential(gradients.DQ, q, dPhiQ.AsSpan(t * m, m), phiQ.AsSpan(t * m, m), Row(cell, t, head));
+            var sumQ = ThroughExponential(gradients.DQ, q, dPhiQ.AsSpan(t * m, m), phiQ.AsSpan(t * m, m), Row(cell, t, head), out var largestQ);
+            gradients.LargestTermOfQueries = Math.Max(gradients.LargestTermOfQueries, largestQ);
             if (!detached)
             {
                 var best = ArgMaximum(q, Row(cell, t, head));
                 AddScaled(gradients.DQ.AsSpan(Row(cell, t, head), width), -c * sumQ, projection.AsSpan(best * width, width));
             }
             keySums[sizes.Scope == KeyMaximumScope.Cell ? cell : 0] +=
-                ThroughExponential(gradients.DK, k, dPhiK.AsSpan(t * m, m), phiK.AsSpan(t * m, m), Row(cell, t, head));
+                ThroughExponential(gradients.DK, k, dPhiK.AsSpan(t * m, m), phiK.AsSpan(t * m, m), Row(cell, t, head), out var largestK);
+            gradients.LargestTermOfKeys = Math.Max(gradients.LargestTermOfKeys, largestK);
         }
     }
 
+    private double LargestTerm(double[] dOut, double[] phiQ, double[] phiK, double[] rowSums, int cell, int head)
+    {
+        var (m, width) = (sizes.Features, sizes.HeadWidth);
+        var dSums = new double[m * width];
+        var largest = 0.0;
+        for (var j = 0; j < m; j++)
+        {
+            var row = dSums.AsSpan(j * width, width);
+            var phi = 0.0;
+            for (var t = 0; t < sizes.Tokens; t++)
+            {
+                AddScaled(row, phiQ[(t * m) + j] / rowSums[t], dOut.AsSpan(Row(cell, t, head), width));
+                phi = Math.Max(phi, phiK[(t * m) + j]);
+            }
+            foreach (var x in row) largest = Math.Max(largest, Math.Abs(phi * x));
+        }
+        return largest;
+    }
+
     // dx = c P^T G - c^2 x sum G with G = dphi · (phi - eps); returns sum G.
-    private double ThroughExponential(double[] dx, double[] x, ReadOnlySpan<double> dPhi, ReadOnlySpan<double> phi, int row)
+    private double ThroughExponential(double[] dx, double[] x, ReadOnlySpan<double> dPhi, ReadOnlySpan<double> phi, int row, out double largest)
     {
         var width = sizes.HeadWidth;
         var sum = 0.0;
+        largest = 0;
         for (var j = 0; j < dPhi.Length; j++)
         {
             var g = dPhi[j] * (phi[j] - Epsilon);
             sum += g;
+            foreach (var p in projection.AsSpan(j * width, width)) largest = Math.Max(largest, Math.Abs(c * g * p));
             AddScaled(dx.AsSpan(row, width), c * g, projection.AsSpan(j * width, width));
         }
         AddScaled(dx.AsSpan(row, width), -c * c * sum, x.AsSpan(row, width));
@@ -204,7 +244,13 @@ public sealed class FavorReference
     {
         var values = x.AsSpan(row, sizes.HeadWidth);
         var half = c * c * Dot(values, values) / 2;
-        for (var j = 0; j < phi.Length; j++) phi[j] = Math.Exp(Projected(x, row, j) - half - maximum) + Epsilon;
+        LargestExponent = Math.Max(LargestExponent, half);
+        for (var j = 0; j < phi.Length; j++)
+        {
+            var projected = Projected(x, row, j);
+            LargestExponent = Math.Max(LargestExponent, Math.Abs(projected));
+            phi[j] = Math.Exp(projected - half - maximum) + Epsilon;
+        }
     }
 
     private void FindKeyMaximum(int cell)

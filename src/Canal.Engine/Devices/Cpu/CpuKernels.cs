@@ -67,8 +67,9 @@ internal sealed class CpuKernels
         kernels.Register<AdamUpdate>(AdamKernels.Update<V>);
         kernels.Register<GradientNorm>(AdamKernels.Norm<V>);
 
-        // FavorForward.cs
+        // FavorForward.cs, FavorBackward.cs
         kernels.Register<FavorForward>(FavorForwardKernel<V>.Run);
+        kernels.Register<FavorBackward>(FavorBackwardKernel<V>.Run);
 
         // MatMul.cs
         kernels.Register<MatMul>(MatMulKernels.Run<V>);

@@ -68,4 +68,29 @@ internal static unsafe class FavorFeatures<TV> where TV : struct, IVector<TV>
             for (var i = 0; i < count; i += TV.Count) TV.Store(TV.Load(x + i) * factors, x + i);
         }
     }
+
+    /// <summary>y += x over whole registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddTo(float* y, float* x, int count)
+    {
+        unchecked
+        {
+            for (var i = 0; i < count; i += TV.Count) TV.Store(TV.Load(y + i) + TV.Load(x + i), y + i);
+        }
+    }
+
+    /// <summary>target = product - factor x, D floats: how a gradient leaves the exponent's |x|^2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SubtractScaled(float* target, float* product, float* x, float factor, FavorLayout layout)
+    {
+        unchecked
+        {
+            var factors = TV.Create(factor);
+            for (var d = 0; d < layout.Width; d += TV.Count)
+            {
+                var left = layout.Width - d;
+                TV.Store(TV.FusedNegatedMultiplyAdd(factors, TV.Load(x + d, left), TV.Load(product + d)), target + d, left);
+            }
+        }
+    }
 }
