@@ -4,15 +4,17 @@ using Canal.Engine.Tensors;
 namespace Canal.Testing;
 
 /// <summary>
-/// A float32 tensor between canaries. A fresh one is filled with a NaN of its own, so that a skipped write shows, and the canaries show a
-/// stray one (style R29). Not aligned to more than one float unless asked for: views are not either.
+/// A float32 tensor between canaries. A fresh one is filled with a NaN of its own, so that a skipped write shows (style R29). The canaries are
+/// large numbers, different everywhere: NaN would hide a stray addition, since NaN plus anything keeps its bits, while these change under
+/// it, and a read beyond the end spoils a sum. Not aligned to more than one float unless asked for: views are not either.
 /// </summary>
 public sealed class GuardedTensor : IDisposable
 {
-    // Quiet NaN with payloads that no computation makes.
+    // A quiet NaN with a payload that no computation makes.
     private static readonly float Unwritten = BitConverter.Int32BitsToSingle(0x7FCA4A10);
-    private static readonly float Canary = BitConverter.Int32BitsToSingle(0x7FCBEEF0);
     private const int GuardFloats = 35;
+    private static int created;
+    private readonly float[] canaries;
     private readonly Device device;
     private readonly Tensor whole;
     private readonly int before;
@@ -25,8 +27,8 @@ public sealed class GuardedTensor : IDisposable
         var count = checked((int)shape.Count);
         whole = device.Allocate(new Shape(before + count + GuardFloats));
         Tensor = new Tensor(whole.Storage, (nuint)before * sizeof(float), DType.Float32, shape);
-        var values = new float[whole.Count];
-        Array.Fill(values, Canary);
+        canaries = Array.ConvertAll(Sample.Uniform(Interlocked.Increment(ref created), whole.Count, -1000, 1000), v => v + MathF.CopySign(1000, v));
+        var values = (float[])canaries.Clone();
         values.AsSpan(before, count).Fill(Unwritten);
         device.Write<float>(whole, values);
     }
@@ -66,7 +68,7 @@ public sealed class GuardedTensor : IDisposable
         for (var i = 0; i < values.Length; i++)
         {
             if (i >= before && i < end) continue;
-            if (!SameBits(values[i], Canary)) Assert.Fail($"{what}: {values[i]} was written at element {i - before}, outside {Tensor.Shape}.");
+            if (!SameBits(values[i], canaries[i])) Assert.Fail($"{what}: {values[i]} was written at element {i - before}, outside {Tensor.Shape}.");
         }
     }
 
