@@ -13,11 +13,13 @@ internal sealed class CaseRun : IDisposable
     private readonly Device device;
     private readonly Dictionary<string, GuardedTensor> floats = [];
     private readonly Dictionary<string, Tensor> integers = [];
+    private readonly Func<string, Tensor> tensor;
 
     /// <summary>Fresh tensors; accumulated ones start at <paramref name="accumulators"/>, or at zero.</summary>
     public CaseRun(OperationCase operation, Device device, Func<Argument, float[]>? accumulators = null)
     {
         (this.operation, this.device) = (operation, device);
+        tensor = name => floats.TryGetValue(name, out var guarded) ? guarded.Tensor : integers.GetValueOrDefault(name);
         foreach (var argument in operation.Arguments)
         {
             if (!argument.IsFloat)
@@ -33,10 +35,13 @@ internal sealed class CaseRun : IDisposable
 
     public static bool IsOutput(Argument argument) => argument.Access != Access.Read;
 
+    /// <summary>Runs once and looks at nothing.</summary>
+    public void RunOnly() => operation.Run(device, tensor);
+
     /// <summary>Runs once, then looks for skipped and stray writes and changed inputs.</summary>
     public void RunOnce()
     {
-        operation.Run(device, name => floats.TryGetValue(name, out var guarded) ? guarded.Tensor : integers.GetValueOrDefault(name));
+        RunOnly();
         device.Synchronise();
         foreach (var argument in operation.Arguments)
         {

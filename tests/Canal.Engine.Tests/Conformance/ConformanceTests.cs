@@ -93,6 +93,21 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         }
     }
 
+    [Fact]
+    public void AllocatesNothing()
+    {
+        var device = devices.All.First(d => d.Description.Contains("3 threads", StringComparison.Ordinal));
+        foreach (var operation in OperationCases.All)
+        {
+            using var run = new CaseRun(operation, device);
+            run.RunOnly();
+            var (bytes, blocks) = (GC.GetAllocatedBytesForCurrentThread(), device.Memory.SourceAllocations);
+            run.RunOnly();
+            Assert.True(GC.GetAllocatedBytesForCurrentThread() == bytes, $"{operation.Name} allocates managed memory.");
+            Assert.True(device.Memory.SourceAllocations == blocks, $"{operation.Name} takes native memory when warm.");
+        }
+    }
+
     // 2 x the error of a plain float32 implementation + 2 roundoffs at the scale of the largest intermediate (style R26).
     private static double Allowed(OperationCase operation, Argument output, double[] truth)
     {

@@ -25,5 +25,6 @@ public static class OperationCases
         .. CrossEntropyCases.All,
         .. HeadCases.All,
         .. AdamCases.All,
+        .. MatMulCases.All,
     ];
 }

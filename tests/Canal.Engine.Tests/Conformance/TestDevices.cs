@@ -1,4 +1,5 @@
 using Canal.Engine.Devices;
+using Canal.Engine.Devices.Checked;
 using Canal.Engine.Devices.Cpu;
 
 namespace Canal.Engine.Tests.Conformance;
@@ -15,6 +16,7 @@ public sealed class TestDevices : IDisposable
                 All.Add(new CpuDevice(new CpuOptions { VectorBits = bits, Threads = threads }));
             }
         }
+        All.Add(new CheckedDevice(new CpuDevice(new CpuOptions { Threads = 2 })));
     }
 
     public List<Device> All { get; } = [];
