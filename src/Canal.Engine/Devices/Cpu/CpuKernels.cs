@@ -71,6 +71,9 @@ internal sealed class CpuKernels
         kernels.Register<FavorForward>(FavorForwardKernel<V>.Run);
         kernels.Register<FavorBackward>(FavorBackwardKernel<V>.Run);
 
+        // EncoderBlock.cs
+        kernels.Register<EncoderBlockForward>(EncoderBlockKernel<V>.Run);
+
         // MatMul.cs
         kernels.Register<MatMul>(MatMulKernels.Run<V>);
 
