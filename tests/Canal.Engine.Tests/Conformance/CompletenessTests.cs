@@ -1,0 +1,26 @@
+using Canal.Engine.Operations;
+
+namespace Canal.Engine.Tests.Conformance;
+
+/// <summary>No operation without a case, none with another's name.</summary>
+public sealed class CompletenessTests
+{
+    private static IEnumerable<Type> Operations => typeof(IOperation).Assembly.GetTypes().Where(t => t.IsValueType && t.IsAssignableTo(typeof(IOperation)));
+
+    // Attention and the fused block are held to float64, canaries and equal bits by suites of their own: they carry state between passes.
+    [Fact]
+    public void EveryOperationHasACase()
+    {
+        Type[] elsewhere = [typeof(FavorForward), typeof(FavorBackward), typeof(GeneAttention), typeof(EncoderBlockForward)];
+        var covered = OperationCases.All.Select(c => c.Operation).Concat(elsewhere).ToHashSet();
+        Assert.Empty(Operations.Where(t => !covered.Contains(t)).Select(t => t.Name));
+    }
+
+    [Fact]
+    public void NamesAreUnique()
+    {
+        var names = Operations.Select(t => (string)t.GetProperty(nameof(IOperation.Name))!.GetValue(null)!).ToList();
+        Assert.Equal(names.Count, names.Distinct().Count());
+        Assert.All(names, n => Assert.Matches("^[a-z][a-z_]+$", n));
+    }
+}
