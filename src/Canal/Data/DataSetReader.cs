@@ -232,6 +232,7 @@ public sealed class DataSetReader : IDisposable
             PanelCovered = panelCovered,
             PanelExpressed = expressed,
             Types = [.. types.Select((type, i) => KeyValuePair.Create(type, cellsOfType[i]))],
+            Simulated = Simulation.StudySimulator.IsSimulated(File),
             Warnings = all,
         };
     }

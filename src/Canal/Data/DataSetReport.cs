@@ -53,6 +53,9 @@ public sealed record DataSetReport
     /// <summary>Cells of each type, types in ordinal order; empty where labels were not read.</summary>
     public required IReadOnlyList<KeyValuePair<string, int>> Types { get; init; }
 
+    /// <summary>Whether the file says that it is simulated: whatever is made from it must say so too.</summary>
+    public required bool Simulated { get; init; }
+
     /// <summary>What the user should know.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 
@@ -62,6 +65,7 @@ public sealed record DataSetReport
         static string N(int value) => value.ToString("N0", CultureInfo.InvariantCulture);
         static string Share(int part, int whole) => (whole == 0 ? 0 : 100.0 * part / whole).ToString("0.#", CultureInfo.InvariantCulture) + " %";
         yield return $"{Path}: {N(UsedCells)} of {N(FileCells)} cells" + (SelectedCells < FileCells ? $" ({N(SelectedCells)} selected)" : "");
+        if (Simulated) yield return Simulation.StudySimulator.Notice;
         yield return $"matrix {Source.Location}: {Source.Description}";
         if (Unlabelled > 0) yield return $"{N(Unlabelled)} cells without a label left out";
         if (LowQuality > 0)
