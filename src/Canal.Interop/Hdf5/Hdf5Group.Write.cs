@@ -138,6 +138,8 @@ public sealed unsafe partial class Hdf5Group
         var extent = dims.Select(length => (ulong)length).ToArray();
         var limit = limits.Select(length => length < 0 ? ulong.MaxValue : (ulong)length).ToArray(); // H5S_UNLIMITED
         using var properties = Hdf5Handle.Own(NativeMethods.H5Pcreate(Hdf5Library.Global("H5P_CLS_DATASET_CREATE_ID_g")), attempt);
+        // As h5py does: without a time in it, the same content is the same bytes.
+        Hdf5Library.Check(NativeMethods.H5Pset_obj_track_times(properties.Id, 0), attempt);
         var grows = limits.Contains(-1);
         if (grows || (compress && dims.All(length => length > 0) && dims.Length > 0))
         {

@@ -88,6 +88,7 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] internal static partial int H5Pset_chunk(long list, int rank, ulong* dims);
     [LibraryImport(Library)] internal static partial int H5Pset_deflate(long list, uint level);
     [LibraryImport(Library)] internal static partial int H5Pset_shuffle(long list);
+    [LibraryImport(Library)] internal static partial int H5Pset_obj_track_times(long list, byte track);
     [LibraryImport(Library)] internal static partial int H5Pset_vlen_mem_manager(long list, delegate* unmanaged<nuint, void*, void*> allocate, void* allocateInfo, delegate* unmanaged<void*, void*, void> free, void* freeInfo);
     [LibraryImport(Library)] internal static partial int H5Pset_chunk_cache(long list, nuint slots, nuint bytes, double preemption);
 

@@ -44,7 +44,10 @@ public sealed class SimulatedStreamTests
     {
         using var folder = new TemporaryFolder();
         var settings = new SimulationSettings { Studies = 1, Cells = 80, Genes = 260 };
-        var (first, second) = (SimulatedStream.Write(folder["a"], settings), SimulatedStream.Write(folder["b"], settings));
+        var first = SimulatedStream.Write(folder["a"], settings);
+        // A second later: a time in the file would show.
+        Thread.Sleep(1100);
+        var second = SimulatedStream.Write(folder["b"], settings);
         Assert.Equal(first.Select(File.ReadAllBytes), second.Select(File.ReadAllBytes));
     }
 }
