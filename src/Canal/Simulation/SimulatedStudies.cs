@@ -5,7 +5,7 @@ using Canal.Data.H5ad;
 namespace Canal.Simulation;
 
 /// <summary>Writes a stream of simulated studies to a folder: an .h5ad a study, one more with types that no stage teaches, and <c>stream.json</c> for <c>canal stream</c>.</summary>
-public static class SimulatedStream
+public static class SimulatedStudies
 {
     /// <summary>Name of the stream file.</summary>
     public const string StreamFile = "stream.json";

@@ -6,14 +6,14 @@ using Canal.Tests.Data;
 
 namespace Canal.Tests.Simulation;
 
-public sealed class SimulatedStreamTests
+public sealed class SimulatedStudiesTests
 {
     [Fact]
     public void TheFilesHoldWhatWasSimulatedAndTheStreamFileNamesThem()
     {
         using var folder = new TemporaryFolder();
         var settings = new SimulationSettings { Cells = 120, Genes = 300 };
-        var written = SimulatedStream.Write(folder["stream"], settings);
+        var written = SimulatedStudies.Write(folder["stream"], settings);
         Assert.Equal(["study_1.h5ad", "study_2.h5ad", "study_3.h5ad", "study_unseen.h5ad", "stream.json"], written.Select(p => Path.GetFileName(p)));
         Assert.Equal(written.Order(), Directory.GetFiles(folder["stream"]).Order());
 
@@ -44,10 +44,10 @@ public sealed class SimulatedStreamTests
     {
         using var folder = new TemporaryFolder();
         var settings = new SimulationSettings { Studies = 1, Cells = 80, Genes = 260 };
-        var first = SimulatedStream.Write(folder["a"], settings);
+        var first = SimulatedStudies.Write(folder["a"], settings);
         // A second later: a time in the file would show.
         Thread.Sleep(1100);
-        var second = SimulatedStream.Write(folder["b"], settings);
+        var second = SimulatedStudies.Write(folder["b"], settings);
         Assert.Equal(first.Select(File.ReadAllBytes), second.Select(File.ReadAllBytes));
     }
 }
