@@ -14,7 +14,8 @@ internal sealed class ScratchBuckets : IDisposable
     private readonly List<int> firstCells = [0]; // first cell of each bucket, then the number of cells
     private readonly List<long> offsets = [0]; // in entries
     private readonly int[] bucketOfCell;
-    private readonly Entry[] buffers;
+    private readonly int largestBucket;
+    private Entry[] buffers;
     private readonly int bufferLength;
     private readonly int[] filled;
     private readonly long[] written;
@@ -48,6 +49,7 @@ internal sealed class ScratchBuckets : IDisposable
         var bucketCount = firstCells.Count;
         firstCells.Add(counts.Length);
         offsets.Add(total);
+        for (var bucket = 0; bucket < bucketCount; bucket++) largestBucket = Math.Max(largestBucket, (int)(offsets[bucket + 1] - offsets[bucket]));
         bufferLength = Math.Max(SmallestBuffer, bufferedEntries / bucketCount);
         buffers = new Entry[(long)bufferLength * bucketCount];
         filled = new int[bucketCount];
@@ -77,6 +79,7 @@ internal sealed class ScratchBuckets : IDisposable
     public void Finish()
     {
         for (var bucket = 0; bucket < filled.Length; bucket++) Flush(bucket);
+        buffers = [];
     }
 
     /// <summary>The entries of a cell in the order they were dealt.</summary>
@@ -113,11 +116,11 @@ internal sealed class ScratchBuckets : IDisposable
         var count = (int)(offsets[bucket + 1] - offsets[bucket]);
         var first = firstCells[bucket];
         var cells = firstCells[bucket + 1] - first;
-        if (loaded.Length < count)
+        if (loaded.Length == 0)
         {
-            loaded = new Entry[count];
-            genes = new int[count];
-            values = new double[count];
+            loaded = new Entry[largestBucket];
+            genes = new int[largestBucket];
+            values = new double[largestBucket];
         }
         var bytes = MemoryMarshal.AsBytes(loaded.AsSpan(0, count));
         for (var done = 0; done < bytes.Length;)
