@@ -31,6 +31,15 @@ public sealed class DamageTests : IDisposable
     }
 
     [Fact]
+    public void A_missing_library_is_the_machines_fault()
+    {
+        var error = Assert.Throws<MachineException>(() => H5adErrors.Reading<int>("a.h5ad", () => throw new Hdf5MissingException("libhdf5 was not found (tried x)")));
+        Assert.Equal("libhdf5 was not found (tried x); install libhdf5 (Debian/Ubuntu: apt-get install libhdf5-103-1) or name it in the environment variable CANAL_HDF5.", error.Message);
+        error = Assert.Throws<MachineException>(() => H5adErrors.Writing("a.h5ad", () => throw new Hdf5Exception("writing", "No space left on device")));
+        Assert.Contains("a.h5ad: the disk is full", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_is_no_file_says_so()
     {
         Expect("nowhere.h5ad", () => H5adFile.Open("nowhere.h5ad"), "no such file");
