@@ -48,7 +48,7 @@ public sealed class GeneAlignment
     /// <summary>Genes of the file.</summary>
     public int FileGenes => places.Length;
 
-    /// <summary>Genes of the file whose symbol the vocabulary has.</summary>
+    /// <summary>Genes of the file that the vocabulary has, a repeated symbol once.</summary>
     public int Kept { get; }
 
     /// <summary>Columns that repeat the symbol of an earlier one.</summary>
@@ -85,13 +85,27 @@ public sealed class GeneAlignment
             foreach (var column in file.VarColumns(location))
             {
                 if (best.Overlap == 1) break;
-                var other = Match(file.ReadVar(location, column).Values, vocabulary, settings, column);
+                if (TryRead(file, location, column) is not { } others) continue;
+                var other = Match(others, vocabulary, settings, column);
                 if (other.Kept > best.Kept) best = other;
             }
         }
         if (best.Overlap >= settings.LeastOverlap && best.Kept > 0) return best;
         throw new UserException($"{file.Path}: only {best.Kept:N0} of the file's {best.FileGenes:N0} genes ({100 * best.Overlap:0.#} %) are in the gene vocabulary, "
             + $"fewer than {100 * settings.LeastOverlap:0.#} %: {GeneNameDiagnosis.Cure(names, vocabulary)}.");
+    }
+
+    // A column in an encoding that cannot be read is none to choose; the user may not even know of it.
+    private static IReadOnlyList<string?>? TryRead(ExpressionFile file, string location, string column)
+    {
+        try
+        {
+            return file.ReadVar(location, column).Values;
+        }
+        catch (UserException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Matches given names, without a limit on the overlap.</summary>
@@ -109,8 +123,8 @@ public sealed class GeneAlignment
             var name = names[i]?.Trim();
             if (name is null || !(vocabulary.TryFind(name, out var place)
                 || (settings.StripVersions && vocabulary.TryFind(GeneNameColumns.WithoutVersion(name), out place)))) continue;
-            kept++;
             if (taken[place]) duplicates++;
+            else kept++;
             if (taken[place] && settings.Duplicates == DuplicateGenes.First) continue;
             (places[i], taken[place]) = (place, true);
         }

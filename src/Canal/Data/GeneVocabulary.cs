@@ -29,7 +29,7 @@ public sealed class GeneVocabulary
             }
         }
         if (this.symbols.Length == 0) throw new UserException($"{source}: there are no genes in it.");
-        if (this.symbols.Length > LargestCount) throw new UserException($"{source}: {this.symbols.Length:N0} genes; a vocabulary holds at most {LargestCount:N0}.");
+        if (this.symbols.Length > LargestCount) throw new UserException($"{source}: {this.symbols.Length:N0} genes; a vocabulary holds at most {LargestCount:N0}; give a list of the genes to use.");
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', this.symbols))));
     }
 

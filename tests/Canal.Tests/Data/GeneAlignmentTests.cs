@@ -53,6 +53,14 @@ public sealed class GeneAlignmentTests
     }
 
     [Fact]
+    public void AColumnThatRepeatsOneSymbolIsNotChosen()
+    {
+        var file = ExpressionSamples.File(new double[1, 3], ["INS", "GCG", "other"]).WithVar("X", "nearest", ["INS", "INS", "INS"]);
+        var chosen = GeneAlignment.Match(file, "X", vocabulary);
+        Assert.Equal(("index", 2), (chosen.GeneColumn, chosen.Kept));
+    }
+
+    [Fact]
     public void VersionsOfEnsemblIdsAreStrippedUnlessTurnedOff()
     {
         var ensembl = new GeneVocabulary(["ENSG00000254647", "ENSG00000115263"]);
