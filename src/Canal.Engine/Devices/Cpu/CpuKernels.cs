@@ -67,9 +67,10 @@ internal sealed class CpuKernels
         kernels.Register<AdamUpdate>(AdamKernels.Update<V>);
         kernels.Register<GradientNorm>(AdamKernels.Norm<V>);
 
-        // FavorForward.cs, FavorBackward.cs
+        // FavorForward.cs, FavorBackward.cs, GeneAttention.cs
         kernels.Register<FavorForward>(FavorForwardKernel<V>.Run);
         kernels.Register<FavorBackward>(FavorBackwardKernel<V>.Run);
+        kernels.Register<GeneAttention>(GeneAttentionKernel<V>.Run);
 
         // EncoderBlock.cs
         kernels.Register<EncoderBlockForward>(EncoderBlockKernel<V>.Run);

@@ -20,9 +20,12 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
     public static int ScratchFloats(FavorLayout layout) => layout.FeatureTileFloats + layout.ValueTileFloats;
 
     /// <summary>Empties the sums of a split.</summary>
-    public static void Begin(HeadSums sums, FavorLayout layout)
+    public static void Begin(HeadSums sums, FavorLayout layout) => BeginNormalisers(sums, layout.SumsFloats);
+
+    /// <summary>Empties the sums of a split that has only so many floats, such as normalisers alone.</summary>
+    public static void BeginNormalisers(HeadSums sums, int floats)
     {
-        new Span<float>(sums.Block, layout.SumsFloats).Clear();
+        new Span<float>(sums.Block, floats).Clear();
         sums.Reference = float.NegativeInfinity;
         sums.Maximum = float.NegativeInfinity;
     }
@@ -122,9 +125,18 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
         {
             var factor = Exp(head.Reference - maximum);
             FavorFeatures<TV>.Scale(head.Sums, factor, layout.PaddedFeatures * layout.PaddedWidth);
+            ScaleNormalisers(head, factor, layout);
+            head.Reference = maximum;
+        }
+    }
+
+    /// <summary>z = factor s + eps n.</summary>
+    public static void ScaleNormalisers(HeadSums head, float factor, FavorLayout layout)
+    {
+        unchecked
+        {
             var floor = FavorSizes.FeatureMapEpsilon * head.Tokens;
             for (var j = 0; j < layout.Features; j++) head.Normalisers[j] = (head.Normalisers[j] * factor) + floor;
-            head.Reference = maximum;
         }
     }
 
