@@ -39,7 +39,7 @@ public sealed class Tape : IDisposable
     /// <summary>Steps recorded and not yet run backward.</summary>
     public int RecordedSteps => steps.Count;
 
-    /// <summary>A tape that never records: prediction.</summary>
+    /// <summary>A tape that never records: prediction. <see cref="Clear"/> it after each batch.</summary>
     public static Tape ForInference(Device device) => new(device, recording: false);
 
     /// <summary>A variable over memory that someone else owns and keeps until <see cref="Clear"/>: tokens' embeddings from a cache, a batch.</summary>
