@@ -1,22 +1,7 @@
 using System.Globalization;
+using Canal.Engine.Optimizers;
 
 namespace Canal.Learning;
-
-/// <summary>Which parts of the network train in a stage; the final norm and the head train with each.</summary>
-public enum TrainableParts : byte
-{
-    /// <summary>The final norm and the head only.</summary>
-    Head,
-
-    /// <summary>And the last-but-one encoder block: CANAL's choice. With a single block, that block.</summary>
-    LastButOne,
-
-    /// <summary>And the last two encoder blocks.</summary>
-    LastTwo,
-
-    /// <summary>Everything, the embeddings included.</summary>
-    All,
-}
 
 /// <summary>In what unit the learning-rate schedule counts.</summary>
 public enum ScheduleKind : byte
@@ -27,7 +12,7 @@ public enum ScheduleKind : byte
     /// <summary>By epochs, as CANAL: one rate an epoch.</summary>
     Epochs,
 
-    /// <summary>By steps: warm-up and cosine over the steps of the longest possible run.</summary>
+    /// <summary>By steps: one warm-up and one cosine, over the longest possible run but at most 15 epochs or 1,500 steps, whichever is more.</summary>
     Steps,
 }
 
@@ -86,11 +71,11 @@ public sealed record LearningSettings
     /// <summary>L: most cells of the example bank; 0 keeps none.</summary>
     public int BankCapacity { get; init; } = 1000;
 
-    /// <summary>How the bank chooses a type's cells, as <c>--bank-policy</c> names it.</summary>
-    public string BankPolicy { get; init; } = "random";
+    /// <summary>How the bank ranks a type's cells.</summary>
+    public BankPolicy BankPolicy { get; init; } = BankPolicy.Random;
 
     /// <summary>What trains.</summary>
-    public TrainableParts Trainable { get; init; } = TrainableParts.LastButOne;
+    public TrainableSet Trainable { get; init; } = TrainableSet.LastButOne;
 
     /// <summary>What is left out.</summary>
     public Ablation Ablation { get; init; }
@@ -121,6 +106,29 @@ public sealed record LearningSettings
         Check(BankCapacity is >= 0 and <= 10_000_000, "bank", BankCapacity, "0 to 10000000");
         Check(AcceptanceRate is > 0.5 and < 1, "acceptance", AcceptanceRate, "above 0.5 and below 1");
         return this;
+    }
+
+    /// <summary>Every setting as text, by the name that a stream file gives it: for provenance, and for telling an unfinished run from another.</summary>
+    public SortedDictionary<string, string> Describe()
+    {
+        static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+        return new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["max_epochs"] = Text(MaxEpochs),
+            ["patience"] = Text(Patience),
+            ["batch"] = Text(Batch),
+            ["rate"] = Text(Rate),
+            ["schedule"] = Text(Schedule),
+            ["lambda"] = Text(Lambda),
+            ["smoothing"] = Text(Smoothing),
+            ["clip"] = Text(MaximumGradientNorm),
+            ["bank"] = Text(BankCapacity),
+            ["bank_policy"] = Text(BankPolicy),
+            ["trainable"] = Text(Trainable),
+            ["ablation"] = StreamPlanReader.NameOf(Ablation),
+            ["acceptance"] = Text(AcceptanceRate),
+            ["seed"] = Text(Seed),
+        };
     }
 
     private static void Check(bool holds, string name, double value, string range)

@@ -58,6 +58,24 @@ public sealed record PretrainSettings
         return this;
     }
 
+    /// <summary>Every setting as text, by the name that a stream file gives it.</summary>
+    public SortedDictionary<string, string> Describe()
+    {
+        static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+        return new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["max_epochs"] = Text(MaxEpochs),
+            ["patience"] = Text(Patience),
+            ["batch"] = Text(Batch),
+            ["accumulation"] = Text(Accumulation),
+            ["rate"] = Text(Rate),
+            ["schedule"] = Text(Schedule),
+            ["clip"] = Text(MaximumGradientNorm),
+            ["validation"] = Text(ValidationShare),
+            ["seed"] = Text(Seed),
+        };
+    }
+
     private static void Check(bool holds, string name, double value, string range)
     {
         if (!holds) throw new UserException(string.Create(CultureInfo.InvariantCulture, $"pretrain {name} is {value}; it must be {range}."));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Canal.Engine.Optimizers;
 
 namespace Canal.Learning;
 
@@ -167,9 +168,9 @@ public static class StreamPlanReader
             Smoothing = learning.Number("smoothing", d.Smoothing),
             MaximumGradientNorm = learning.Number("clip", d.MaximumGradientNorm),
             BankCapacity = learning.Integer("bank", d.BankCapacity, 0, 10_000_000),
-            BankPolicy = learning.Choice("bank_policy", d.BankPolicy, ("prototype", "prototype"), ("random", "random"), ("herding", "herding"), ("mixed", "mixed")),
+            BankPolicy = learning.Choice("bank_policy", d.BankPolicy, [.. Enum.GetValues<BankPolicy>().Select(p => (p.ToString().ToLowerInvariant(), p))]),
             Trainable = learning.Choice(
-                "trainable", d.Trainable, ("head", TrainableParts.Head), ("last-but-one", TrainableParts.LastButOne), ("last-two", TrainableParts.LastTwo), ("all", TrainableParts.All)),
+                "trainable", d.Trainable, ("head", TrainableSet.Head), ("last-but-one", TrainableSet.LastButOne), ("last-two", TrainableSet.LastTwo), ("all", TrainableSet.All)),
             AcceptanceRate = learning.Number("acceptance", d.AcceptanceRate),
         };
         learning.Finish();

@@ -1,4 +1,5 @@
 using System.Text;
+using Canal.Engine.Optimizers;
 using Canal.Learning;
 
 namespace Canal.Tests.Learning;
@@ -31,7 +32,7 @@ public class StreamPlanReaderTests
         Assert.Equal(new StreamGeometry(48, 2, 4, 16, 44), plan.Geometry);
         Assert.Equal(("/streams/genes.txt", (int?)500), (plan.Vocabulary, plan.PanelSize));
         Assert.Equal((9, 7, 1e-3, 0.2, 900), (plan.Learning.MaxEpochs, plan.Learning.Batch, plan.Learning.Rate, plan.Learning.Lambda, plan.Learning.BankCapacity));
-        Assert.Equal(("herding", TrainableParts.All, ScheduleKind.Steps), (plan.Learning.BankPolicy, plan.Learning.Trainable, plan.Learning.Schedule));
+        Assert.Equal((BankPolicy.Herding, TrainableSet.All, ScheduleKind.Steps), (plan.Learning.BankPolicy, plan.Learning.Trainable, plan.Learning.Schedule));
         Assert.Equal("/b.h5ad", plan.Stages[1].Cells.Data);
         Assert.Equal((1, (int?)null), (plan.Tests[0].Stage, plan.Tests[1].Stage));
         Assert.Equal("y", plan.Tests[0].Merge["x"]);
