@@ -1,0 +1,47 @@
+using Canal.Engine.Devices.Cpu;
+using Canal.Learning;
+using Canal.Models;
+
+namespace Canal.Tests.Learning;
+
+public class StagePlannerTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ThePlan_IsWhatTheStageThenTakes(bool secondStage)
+    {
+        using var teacher = new CpuDevice(new CpuOptions { Threads = 1 });
+        var (one, two) = (LearningSamples.Stage("one", 12, 0, 1, 2), LearningSamples.Stage("two", 13, 1, 2, 3));
+        var previous = LearningSamples.Fresh();
+        if (secondStage) previous = Learn(teacher, previous, one);
+        var cells = secondStage ? two : one;
+
+        var plan = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null);
+
+        using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+        Learn(device, previous, cells);
+        // Worker threads take scratch of their own beside the plan; it grew on the way, so that earlier, smaller blocks may lie idle in the pool.
+        var scratch = (ulong)device.Memory.Used;
+        Assert.True(plan.CachesInMemory);
+        Assert.Equal(secondStage, plan.CacheBytes > 0);
+        Assert.InRange((ulong)device.Memory.HighWater, plan.PeakBytes, plan.PeakBytes + (2 * scratch));
+        Assert.True(plan.FlopsPerEpoch > plan.FlopsBefore);
+    }
+
+    [Fact]
+    public void ALimit_SendsTheCachesToAScratchFile_AndIsKept()
+    {
+        using var teacher = new CpuDevice(new CpuOptions { Threads = 1 });
+        var previous = Learn(teacher, LearningSamples.Fresh(), LearningSamples.Stage("one", 12, 0, 1, 2));
+        var cells = LearningSamples.Stage("two", 60, 1, 2, 3);
+        var free = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null);
+        var limit = free.PeakBytes - (free.CacheBytes / 2);
+        var limited = StagePlanner.Plan(previous, cells, LearningSamples.Settings, (nuint)limit);
+        Assert.False(limited.CachesInMemory);
+        Assert.True(limited.PeakBytes <= limit);
+    }
+
+    private static AnnotationModel Learn(CpuDevice device, AnnotationModel previous, StageCells cells) =>
+        new StageTrainer(device).Learn(previous, cells, LearningSamples.Settings, StageCompany.Alone, new LearningContext()).Model;
+}
