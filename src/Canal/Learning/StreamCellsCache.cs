@@ -1,5 +1,4 @@
 using Canal.Data;
-using Canal.Models;
 
 namespace Canal.Learning;
 
