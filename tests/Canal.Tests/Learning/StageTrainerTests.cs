@@ -1,5 +1,4 @@
 using Canal.Engine.Devices.Cpu;
-using Canal.Engine.Optimizers;
 using Canal.Learning;
 using Canal.Models;
 using Canal.Testing;
