@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Canal.Engine.Devices.Cpu.Simd;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
@@ -49,6 +50,7 @@ internal static unsafe class LayerNormKernels
     }
 
     /// <summary>Normalises one row; y may be x. The fused encoder block uses it too.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Row<V>(float* y, float* x, float* gamma, float* beta, int count, float epsilon, out float mean, out float rstd)
         where V : struct, IVector<V>
     {

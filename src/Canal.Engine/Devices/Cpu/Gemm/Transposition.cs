@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Canal.Engine.Devices.Cpu.Gemm;
 
@@ -6,6 +8,7 @@ namespace Canal.Engine.Devices.Cpu.Gemm;
 internal static unsafe class Transposition
 {
     /// <summary>panel[k, j] = source[k, j] for j below <paramref name="width"/>, 0 up to <paramref name="panelWidth"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void CopyRows(float* panel, float* source, nint stride, int depth, int width, int panelWidth)
     {
         unchecked
@@ -27,6 +30,7 @@ internal static unsafe class Transposition
     }
 
     /// <summary>Cuts the columns of source [depth, columns] into tiles of <paramref name="tileColumns"/>: tile t is [depth, tileColumns] and holds columns from t · tileColumns on, the last one only as many as there are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToTiles(float* tiles, float* source, nint stride, int depth, int columns, int tileColumns)
     {
         unchecked
@@ -53,6 +57,7 @@ internal static unsafe class Transposition
     }
 
     /// <summary>panel[k, j] = source[j, k] for j below <paramref name="width"/>, 0 up to <paramref name="panelWidth"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToPanel(float* panel, float* source, nint stride, int depth, int width, int panelWidth)
     {
         unchecked
@@ -65,10 +70,11 @@ internal static unsafe class Transposition
                 for (; k <= depth - 4; k += 4)
                 {
                     Vector128<float> a = Vector128.Load(s0 + k), b = Vector128.Load(s1 + k), c = Vector128.Load(s2 + k), d = Vector128.Load(s3 + k);
-                    var (ab0, ab1) = Zip(a, b);
-                    var (cd0, cd1) = Zip(c, d);
-                    Halves(ab0, cd0, to, panelWidth);
-                    Halves(ab1, cd1, to + (2 * panelWidth), panelWidth);
+                    Vector128<float> ab0 = ZipLow(a, b), cd0 = ZipLow(c, d), ab1 = ZipHigh(a, b), cd1 = ZipHigh(c, d);
+                    LowHalves(ab0, cd0).Store(to);
+                    HighHalves(ab0, cd0).Store(to + panelWidth);
+                    LowHalves(ab1, cd1).Store(to + (2 * panelWidth));
+                    HighHalves(ab1, cd1).Store(to + (3 * panelWidth));
                     to += 4 * panelWidth;
                 }
                 for (; k < depth; k++, to += panelWidth)
@@ -87,19 +93,23 @@ internal static unsafe class Transposition
         }
     }
 
-    private static (Vector128<float> Low, Vector128<float> High) Zip(Vector128<float> a, Vector128<float> b)
-    {
-        if (System.Runtime.Intrinsics.X86.Sse.IsSupported)
-        {
-            return (System.Runtime.Intrinsics.X86.Sse.UnpackLow(a, b), System.Runtime.Intrinsics.X86.Sse.UnpackHigh(a, b));
-        }
-        return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
-    }
+    // a0 b0 a1 b1.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
 
-    // ab = a0 b0 a1 b1, cd = c0 d0 c1 d1: stores a0 b0 c0 d0, then a1 b1 c1 d1.
-    private static void Halves(Vector128<float> ab, Vector128<float> cd, float* to, int width)
-    {
-        Vector128.Create(ab.GetLower(), cd.GetLower()).Store(to);
-        Vector128.Create(ab.GetUpper(), cd.GetUpper()).Store(to + width);
-    }
+    // a2 b2 a3 b3.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.UnpackHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
+
+    // a0 a1 b0 b1. Not Vector128.Create of two halves: the JIT makes calls of it, five times slower.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> LowHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveLowToHigh(a, b) : Vector128.Create(a[0], a[1], b[0], b[1]);
+
+    // a2 a3 b2 b3.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> HighHalves(Vector128<float> a, Vector128<float> b) =>
+        Sse.IsSupported ? Sse.MoveHighToLow(b, a) : Vector128.Create(a[2], a[3], b[2], b[3]);
 }

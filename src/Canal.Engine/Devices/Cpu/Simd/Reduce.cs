@@ -58,19 +58,30 @@ public static unsafe class Reduce
     {
         unchecked
         {
-            var sums = Lanes16<TV>.Create(0);
-            var minus = Lanes16<TV>.Create(-center);
+            TV sum0 = TV.Zero, sum1 = TV.Zero, sum2 = TV.Zero, sum3 = TV.Zero;
+            var centers = TV.Create(center);
             var i = 0;
-            for (; i <= count - Lanes16<TV>.Count; i += Lanes16<TV>.Count) AddSquare(ref sums, Lanes16<TV>.Load(x + i), minus);
-            if (i < count) AddSquare(ref sums, Lanes16<TV>.Load(x + i, count - i, center), minus);
+            for (; i <= count - Lanes16<TV>.Count; i += Lanes16<TV>.Count)
+            {
+                var d0 = TV.Load(x + i) - centers;
+                sum0 = TV.FusedMultiplyAdd(d0, d0, sum0);
+                if (TV.Count == 16) continue;
+                var d1 = TV.Load(x + i + TV.Count) - centers;
+                sum1 = TV.FusedMultiplyAdd(d1, d1, sum1);
+                if (TV.Count == 8) continue;
+                var d2 = TV.Load(x + i + (2 * TV.Count)) - centers;
+                var d3 = TV.Load(x + i + (3 * TV.Count)) - centers;
+                sum2 = TV.FusedMultiplyAdd(d2, d2, sum2);
+                sum3 = TV.FusedMultiplyAdd(d3, d3, sum3);
+            }
+            var sums = Lanes16<TV>.Of(sum0, sum1, sum2, sum3);
+            if (i < count)
+            {
+                var rest = Lanes16<TV>.Load(x + i, count - i, center);
+                rest.Add(Lanes16<TV>.Create(-center));
+                sums.MultiplyAdd(rest, rest);
+            }
             return sums.Sum();
-        }
-
-        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        static void AddSquare(ref Lanes16<TV> sums, Lanes16<TV> x, Lanes16<TV> minus)
-        {
-            x.Add(minus);
-            sums.MultiplyAdd(x, x);
         }
     }
 

@@ -73,20 +73,26 @@ public static unsafe class VectorMath
     }
 
     /// <summary>y = e^x over an array; y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Exp<TV>(float* y, float* x, int count) where TV : struct, IVector<TV>
     {
         unchecked
         {
-            for (var i = 0; i < count; i += TV.Count) TV.Store(Exp(TV.Load(x + i, count - i)), y + i, count - i);
+            var i = 0;
+            for (; i <= count - TV.Count; i += TV.Count) TV.Store(Exp(TV.Load(x + i)), y + i);
+            if (i < count) TV.Store(Exp(TV.Load(x + i, count - i)), y + i, count - i);
         }
     }
 
     /// <summary>y = GELU(x) over an array; y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gelu<TV>(float* y, float* x, int count) where TV : struct, IVector<TV>
     {
         unchecked
         {
-            for (var i = 0; i < count; i += TV.Count) TV.Store(Gelu(TV.Load(x + i, count - i)), y + i, count - i);
+            var i = 0;
+            for (; i <= count - TV.Count; i += TV.Count) TV.Store(Gelu(TV.Load(x + i)), y + i);
+            if (i < count) TV.Store(Gelu(TV.Load(x + i, count - i)), y + i, count - i);
         }
     }
 
