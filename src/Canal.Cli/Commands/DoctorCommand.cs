@@ -36,7 +36,8 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         yield return ["processor", Processor()];
         yield return ["cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)];
         yield return ["memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)];
-        yield return ["vectors", CpuDevice.WidestVectorBits.ToString(CultureInfo.InvariantCulture) + " bit"];
+        var speeds = CpuBenchmark.VectorWidths.Select(bits => string.Create(CultureInfo.InvariantCulture, $"{bits} bit {CpuBenchmark.TileGigaflopsPerSecond(bits):f0}"));
+        yield return ["vectors", string.Create(CultureInfo.InvariantCulture, $"{CpuBenchmark.FastestVectorBits} bit (GFLOP/s a thread: {string.Join(", ", speeds)})")];
         yield return ["device", "cpu (this version has no GPU device)"];
     }
 

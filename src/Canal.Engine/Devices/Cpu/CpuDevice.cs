@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.Intrinsics;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 
@@ -23,7 +22,7 @@ public sealed class CpuDevice : Device
         {
             throw new ArgumentOutOfRangeException(nameof(options), $"A device has 1 to {WorkerPool.MaximumThreads} threads, not {threads}.");
         }
-        VectorBits = options.VectorBits ?? WidestVectorBits;
+        VectorBits = options.VectorBits ?? CpuBenchmark.FastestVectorBits;
         if (VectorBits is not (512 or 256 or 128))
         {
             throw new ArgumentOutOfRangeException(nameof(options), $"Vectors have 512, 256 or 128 bits, not {VectorBits}.");
@@ -31,9 +30,6 @@ public sealed class CpuDevice : Device
         kernels = CpuKernels.For(VectorBits);
         Workers = new WorkerPool(threads, Memory);
     }
-
-    /// <summary>The widest vectors that the processor runs well: 512, 256 or 128 bits.</summary>
-    public static int WidestVectorBits => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
 
     /// <summary>Width in bits of the vectors that the kernels use.</summary>
     public int VectorBits { get; }

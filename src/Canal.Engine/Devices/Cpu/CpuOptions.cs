@@ -6,7 +6,7 @@ public sealed record CpuOptions
     /// <summary>Worker threads, the calling thread included; null means all cores.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>Width of the vector instructions in bits: 512, 256 or 128; null means the widest that the processor has.</summary>
+    /// <summary>Width of the vector instructions in bits: 512, 256 or 128; null means the fastest, <see cref="CpuBenchmark.FastestVectorBits"/>.</summary>
     public int? VectorBits { get; init; }
 
     /// <summary>Most bytes that the device's pool may hold; null means no limit.</summary>
