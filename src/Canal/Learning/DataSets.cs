@@ -1,6 +1,6 @@
 using Canal.Data;
-using Canal.Data.H5ad;
 using Canal.Models;
+using Canal.Simulation;
 
 namespace Canal.Learning;
 
@@ -9,14 +9,10 @@ public static class DataSets
 {
     /// <summary>Opens a data set file.</summary>
     /// <exception cref="UserException">It cannot be read, or is of no known format.</exception>
-    public static ExpressionFile Open(string path, string? scratchFolder = null) => H5adFile.Open(path, scratchFolder);
+    public static ExpressionFile Open(string path, string? scratchFolder = null) => ExpressionFiles.Open(path, scratchFolder);
 
-    /// <summary>Whether a data set says that its cells are simulated: an obs column <c>simulated</c>, as <c>canal simulate</c> writes it.</summary>
-    public static bool IsSimulated(ExpressionFile file)
-    {
-        ArgumentNullException.ThrowIfNull(file);
-        return file.ObsColumns.Contains("simulated", StringComparer.Ordinal);
-    }
+    /// <summary>Whether a data set says that its cells are simulated, as <c>canal simulate</c> writes it.</summary>
+    public static bool IsSimulated(ExpressionFile file) => StudySimulator.IsSimulated(file);
 
     /// <summary>Labelled cells of an open data set, as a stage learns them.</summary>
     /// <param name="reader">The data set, with a label column in its settings.</param>

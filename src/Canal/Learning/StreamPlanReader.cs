@@ -11,8 +11,8 @@ public static class StreamPlanReader
 
     private static readonly (string, Ablation)[] Ablations =
     [
-        ("no_replay", Ablation.NoReplay), ("no_distillation", Ablation.NoDistillation), ("no_balance", Ablation.NoBalance),
-        ("fine_tune", Ablation.FineTune), ("joint", Ablation.Joint),
+        ("no-replay", Ablation.NoReplay), ("no-distillation", Ablation.NoDistillation), ("no-balance", Ablation.NoBalance),
+        ("fine-tune", Ablation.FineTune), ("joint", Ablation.Joint),
     ];
 
     private static readonly (string, ScheduleKind)[] Schedules =

@@ -40,6 +40,25 @@ internal static class LearningSamples
         return new StageCells(name, tokens, ids, labels, name + cellsPerType) { SourceHash = "00" };
     }
 
+    /// <summary>A data set in memory: counts of cells of three types in turn, with a column <c>cell_type</c> and one <c>half</c>.</summary>
+    public static MemoryExpressionFile File(string name, int cells)
+    {
+        var counts = new double[cells, Genes];
+        for (var cell = 0; cell < cells; cell++)
+        {
+            var draws = new RandomSequence(23, RandomPurpose.Testing, name.Length, index: cell);
+            for (var gene = 0; gene < Genes; gene++)
+            {
+                var marker = gene / 4 == cell % 3;
+                counts[cell, gene] = draws.NextDouble() > (marker ? 0.9 : 0.3) ? 0 : 1 + draws.NextInt(marker ? 40 : 3);
+            }
+        }
+        return new MemoryExpressionFile(name, [.. Enumerable.Range(0, cells).Select(c => $"{name}-{c}")])
+            .WithMatrix("X", counts, Panel.Symbols)
+            .WithObs("cell_type", [.. Enumerable.Range(0, cells).Select(c => $"type {c % 3}")])
+            .WithObs("half", [.. Enumerable.Range(0, cells).Select(c => c * 7 % 5 < 2 ? "first" : "second")]);
+    }
+
     public static LearningSettings Settings { get; } = new() { MaxEpochs = 3, Rate = 2e-3, Batch = 7, BankCapacity = 30, Seed = 5 };
 
     internal sealed class ListTokens : ICellTokens

@@ -1,0 +1,112 @@
+using System.Text.Json;
+using Canal.Engine.Devices.Cpu;
+using Canal.Learning;
+using Canal.Models;
+using Canal.Simulation;
+using Canal.Testing;
+
+namespace Canal.Tests.Learning;
+
+/// <summary>Whole streams over small simulated studies.</summary>
+public sealed class StreamRunnerTests : IDisposable
+{
+    private readonly CpuDevice device = new(new CpuOptions());
+    private readonly TemporaryFolder temporary = new();
+
+    public StreamRunnerTests() => SimulatedStudies.Write(temporary.Root, new SimulationSettings { Studies = 2, Cells = 80, Genes = 250, Seed = 2 });
+
+    [Fact]
+    public void EveryVariantAndStage_LeavesAModelAndScores()
+    {
+        var plan = Plan("out", """["no-replay", "no-distillation", "no-balance", "fine-tune", "joint"]""", "scratch");
+        var outcome = new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        Assert.Equal(["full", "no-replay", "no-distillation", "no-balance", "fine-tune", "joint"], outcome.Variants.Select(v => v.Name));
+        foreach (var variant in outcome.Variants)
+        {
+            Assert.Equal(2, variant.Stages.Count);
+            Assert.All(variant.Stages.Zip(outcome.Variants[0].Stages), p => Assert.Equal(p.Second.Epochs * p.Second.StepsPerEpoch, p.First.Epochs * p.First.StepsPerEpoch));
+            Assert.Equal(2, Directory.GetFiles(Path.Combine(plan.Output, "seed-1", variant.Name), "*.safetensors").Length);
+            Assert.All(variant.Stages.SelectMany(s => s.Tests).Where(t => t.Cells > 0), t => Assert.InRange(t.Accuracy!.Value, 0, 1));
+        }
+        var unseen = outcome.Variants[0].Stages[^1].Tests[^1];
+        Assert.True(unseen.Untaught > 0 && unseen.Cells > 0);
+        Assert.InRange(unseen.NoveltyAuroc!.Value, 0, 1);
+        using var matrix = JsonDocument.Parse(File.ReadAllText(Path.Combine(plan.Output, "matrix.json")));
+        Assert.Equal("s", matrix.RootElement.GetProperty("stream").GetString());
+        Assert.True(File.Exists(Path.Combine(plan.Output, "matrix.csv")));
+        Assert.Empty(Directory.GetDirectories(plan.Output, "*.partial", SearchOption.AllDirectories));
+        var model = ModelFile.Load(Directory.GetFiles(Path.Combine(plan.Output, "seed-1", "full"), "stage-2-*.safetensors").Single());
+        Assert.True(model.Simulated);
+    }
+
+    [Fact]
+    public void InterruptedAgainAndAgain_ItEndsAsAnUnbrokenOne()
+    {
+        var whole = Plan("whole", """["joint"]""", """{"pretrain": {"max_epochs": 2, "batch": 10, "accumulation": 1}}""");
+        new StreamRunner(device, whole).Run(null, CancellationToken.None);
+        var parts = whole with { Output = temporary["parts"] };
+        for (var stops = 0; ; stops++)
+        {
+            Assert.True(stops < 60, "the stream does not get on");
+            using var cancel = new CancellationTokenSource();
+            try
+            {
+                new StreamRunner(device, parts).Run(new StopAfter(cancel, 2), cancel.Token);
+                Assert.True(stops > 2);
+                break;
+            }
+            catch (OperationCanceledException)
+            {
+                continue;
+            }
+        }
+        foreach (var file in Directory.GetFiles(whole.Output, "*.safetensors", SearchOption.AllDirectories).Append(Path.Combine(whole.Output, "matrix.csv")))
+        {
+            Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(parts.Output, Path.GetRelativePath(whole.Output, file))));
+        }
+    }
+
+    [Fact]
+    public void OtherSettingsOverOldResults_AreRefused()
+    {
+        var plan = Plan("out", "[]", "scratch") with { };
+        plan = plan with { Stages = [plan.Stages[0]], Tests = [plan.Tests[0]] };
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        var other = plan with { Learning = plan.Learning with { Rate = 3e-3 } };
+        var error = Assert.Throws<UserException>(() => new StreamRunner(device, other).Run(null, CancellationToken.None));
+        Assert.Contains("--restart", error.Message, StringComparison.Ordinal);
+        new StreamRunner(device, other) { Restart = true }.Run(null, CancellationToken.None);
+    }
+
+    public void Dispose()
+    {
+        device.Dispose();
+        temporary.Dispose();
+    }
+
+    private StreamPlan Plan(string output, string ablate, string start)
+    {
+        var studies = Directory.GetFiles(temporary.Root, "*.h5ad").Select(f => Path.GetFileName(f)!).ToList();
+        using var simulated = JsonDocument.Parse(File.ReadAllText(temporary[SimulatedStudies.StreamFile]));
+        var (stages, tests) = (simulated.RootElement.GetProperty("stages"), simulated.RootElement.GetProperty("tests"));
+        Assert.Equal(3, studies.Count);
+        var json = $$"""
+            {"name": "s", "base": {{(start == "scratch" ? "\"scratch\"" : start)}}, "ablate": {{ablate}},
+             "model": {"width": 16, "blocks": 2, "heads": 2, "head_width": 8, "features": 16}, "genes": {"panel": 60},
+             "learning": {"max_epochs": 2, "batch": 10, "rate": 2e-3, "bank": 30},
+             "stages": {{stages.GetRawText()}}, "tests": {{tests.GetRawText()}}, "output": "{{output}}"}
+            """;
+        File.WriteAllText(temporary["plan.json"], json);
+        return StreamPlanReader.Read(temporary["plan.json"]);
+    }
+
+    private sealed class StopAfter(CancellationTokenSource cancel, int messages) : IProgress<LearningProgress>
+    {
+        private int said;
+
+        public void Report(LearningProgress value)
+        {
+            if (value.Message?.Contains("validation", StringComparison.Ordinal) == true && ++said == messages) cancel.Cancel();
+        }
+    }
+}
