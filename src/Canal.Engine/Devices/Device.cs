@@ -24,6 +24,9 @@ public abstract class Device : IDisposable
     /// <summary>One line for people: the kind of device and what it has.</summary>
     public abstract string Description { get; }
 
+    /// <summary>Worker threads with scratch of their own in the pool; 0 where there are none.</summary>
+    public virtual int WorkerThreads => 0;
+
     /// <summary>Allocates a tensor with undefined contents; the caller owns <c>tensor.Storage</c>.</summary>
     public Tensor Allocate(DType type, Shape shape) => new(Memory.Rent((nuint)shape.Count * (nuint)type.Bytes()), 0, type, shape);
 

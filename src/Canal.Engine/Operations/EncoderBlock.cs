@@ -58,6 +58,7 @@ public readonly record struct EncoderBlockForward(Tensor Y, Tensor X, EncoderBlo
         d.Use(Weights.Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Work((2L * n * c * inner * 4) + (4L * n * c * f) + (16L * n * c) + (20L * n * f) + FavorForward.Flops(Sizes));
         d.Scratch(BlockSizes.ScratchBytes);
+        d.WorkerScratch(BlockSizes.WorkerScratchBytes);
     }
 
     internal EncoderBlockSizes BlockSizes => new(Sizes, X.Shape.Columns, Weights.W1.Shape.Rows);

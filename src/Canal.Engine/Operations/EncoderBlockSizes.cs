@@ -1,4 +1,5 @@
 using Canal.Engine.Devices.Cpu.Encoder;
+using Canal.Engine.Devices.Cpu.Favor;
 
 namespace Canal.Engine.Operations;
 
@@ -23,6 +24,19 @@ internal readonly record struct EncoderBlockSizes(FavorSizes Favor, int Channels
     /// <summary>Floats of the key sums of one cell: of its splits, and merged.</summary>
     public long CellFloats => Favor.Heads * (Favor.Splits + 1) * SumsFloats;
 
+    /// <summary>Floats of a worker's scratch while keys are summed: the norm, keys and values of a split, then a tile of features.</summary>
+    public long KeyScratchFloats =>
+        (FavorLayout.SplitTokens * (Aligned(Channels) + (2L * Aligned(Favor.HeadWidth)))) + new FavorLayout(Favor).TileFloats;
+
+    /// <summary>Floats of a worker's scratch for a tile of tokens: norm, residual, one head's queries, attention or hidden units, a tile of features.</summary>
+    public long TokenScratchFloats =>
+        (FavorLayout.TileTokens * ((2L * Aligned(Channels)) + Aligned(Favor.HeadWidth) + Math.Max(Aligned(Inner), Aligned(Hidden)))) + new FavorLayout(Favor).TileFloats;
+
+    /// <summary>Bytes of a worker's scratch.</summary>
+    public nuint WorkerScratchBytes => FavorSizes.Bytes(Math.Max(KeyScratchFloats, TokenScratchFloats));
+
     /// <summary>Bytes of scratch: packed weights and the key sums of a wave.</summary>
     public nuint ScratchBytes => FavorSizes.Bytes(PackedBlock.Floats(this) + (WaveCells * CellFloats));
+
+    private static int Aligned(int floats) => FavorSizes.Padded(floats);
 }

@@ -1,3 +1,4 @@
+using Canal.Engine.Devices.Cpu.Favor;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Operations;
@@ -102,6 +103,7 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
         d.Use(V, Access.Read, Sizes.Rows);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
+        d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).ForwardScratchFloats));
         d.Work(Flops(Sizes));
     }
 
@@ -145,6 +147,7 @@ public readonly record struct FavorBackward(
         d.Use(V, Access.Read, Sizes.Rows);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
+        d.WorkerScratch(FavorSizes.Bytes(2L * new FavorLayout(Sizes).TileFloats));
         d.Work(Flops(Sizes));
     }
 
@@ -186,6 +189,7 @@ public readonly record struct GeneAttention(Tensor Scores, Tensor Q, Tensor K, T
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Use(HeadWeights, Access.Read, new Shape(Sizes.Heads));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
+        d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).TileFloats));
         d.Work((long)Sizes.Cells * Sizes.Tokens * Sizes.Heads * Sizes.Features * (6L * Sizes.HeadWidth + 8));
     }
 

@@ -1,3 +1,4 @@
+using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Devices.Cpu.Gemm;
 using Canal.Engine.Tensors;
 
@@ -32,5 +33,6 @@ public readonly record struct MatMul(Tensor C, Tensor A, Tensor B, bool Transpos
         d.Use(B, Access.Read, TransposeB ? new Shape(N, K) : new Shape(K, N));
         d.Work(2L * M * N * K);
         if (K <= TileProduct.LongestChain) d.Scratch(Panels.Bytes(K, N));
+        d.WorkerScratch(MatMulKernels.WorkerScratchBytes(K, TransposeA));
     }
 }

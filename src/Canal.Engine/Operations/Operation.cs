@@ -65,6 +65,9 @@ public ref struct OperationDescription
     /// <summary>Bytes of scratch that the operation needs from the device's pool while it runs.</summary>
     public nuint ScratchBytes { get; private set; }
 
+    /// <summary>Bytes of scratch that each of a CPU's worker threads needs while it runs; kept by the worker for later operations.</summary>
+    public nuint WorkerScratchBytes { get; private set; }
+
     /// <summary>The declared uses, in the order of declaration.</summary>
     [UnscopedRef]
     public readonly ReadOnlySpan<TensorUse> Uses => ((ReadOnlySpan<TensorUse>)uses)[..Count];
@@ -96,6 +99,9 @@ public ref struct OperationDescription
 
     /// <summary>Declares scratch memory, in bytes.</summary>
     public void Scratch(nuint bytes) => ScratchBytes += bytes;
+
+    /// <summary>Declares scratch memory of each worker thread, in bytes.</summary>
+    public void WorkerScratch(nuint bytes) => WorkerScratchBytes = nuint.Max(WorkerScratchBytes, bytes);
 
     /// <summary>Checks that every declared tensor is present and has the declared type and shape.</summary>
     /// <exception cref="ArgumentException">Says operation, argument, shape found and shape expected.</exception>

@@ -76,7 +76,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         network.Parameters.Train(input.Trainable);
         var distillation = settings.UsesDistillation && input.Previous.Count > 0 ? settings.Lambda * input.Previous.Count / library.Count : 0;
         var step = new StepSettings(settings.Batch, steps, settings.Smoothing, distillation, settings.MaximumGradientNorm);
-        var reserve = StepMemory.Of(model, input.Trainable, step, Caches, teacher: distillation > 0).Bytes;
+        var reserve = StepMemory.Of(device, model, input.Trainable, step, Caches, teacher: distillation > 0).Bytes;
         using var prefix = Caches ? PrefixCache(pool, reserve, run) : null;
         using var teacher = distillation > 0 ? TeacherCache(pool, prefix, reserve, run) : null;
         var schedule = RateSchedule.For(settings.Schedule, settings.Rate, steps, settings.MaxEpochs);

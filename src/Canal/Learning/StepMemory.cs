@@ -1,3 +1,4 @@
+using Canal.Engine.Devices;
 using Canal.Engine.Devices.Plan;
 using Canal.Engine.Optimizers;
 using Canal.Models;
@@ -10,14 +11,15 @@ namespace Canal.Learning;
 internal sealed record StepMemory(nuint Bytes, long Flops)
 {
     /// <summary>Plans one step and one validation batch.</summary>
+    /// <param name="device">The device that it is planned for.</param>
     /// <param name="model">The network.</param>
     /// <param name="trainable">What trains.</param>
     /// <param name="settings">How a step computes.</param>
     /// <param name="caches">Whether frozen blocks' outputs are read from a cache.</param>
     /// <param name="teacher">Whether there is a teacher.</param>
-    public static StepMemory Of(AnnotationModel model, TrainableSet trainable, StepSettings settings, bool caches, bool teacher)
+    public static StepMemory Of(Device device, AnnotationModel model, TrainableSet trainable, StepSettings settings, bool caches, bool teacher)
     {
-        using var plan = new PlanDevice();
+        using var plan = new PlanDevice(null, device.WorkerThreads);
         using var network = new CellTypeNetwork(plan, model);
         network.Parameters.Train(trainable);
         var before = plan.Memory.Used;

@@ -28,6 +28,9 @@ public sealed class CheckedDevice : Device
     }
 
     /// <inheritdoc/>
+    public override int WorkerThreads => inner.WorkerThreads;
+
+    /// <inheritdoc/>
     public override string Description => $"{inner.Description}, checked";
 
     /// <inheritdoc/>

@@ -41,6 +41,9 @@ public sealed class CpuDevice : Device
     public nint OperationScratch { get; private set; }
 
     /// <inheritdoc/>
+    public override int WorkerThreads => Workers.Threads;
+
+    /// <inheritdoc/>
     public override string Description => string.Create(
         CultureInfo.InvariantCulture, $"CPU, {Workers.Threads} {(Workers.Threads == 1 ? "thread" : "threads")}, {VectorBits}-bit vectors");
 
@@ -56,10 +59,12 @@ public sealed class CpuDevice : Device
         }
         if (description.ScratchBytes == 0)
         {
+            Workers.ReserveScratch(description.WorkerScratchBytes);
             kernel(in operation, this);
             return;
         }
         using var scratch = Memory.Rent(description.ScratchBytes);
+        Workers.ReserveScratch(description.WorkerScratchBytes);
         OperationScratch = scratch.Pointer;
         try
         {

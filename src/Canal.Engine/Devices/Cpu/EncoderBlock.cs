@@ -27,7 +27,6 @@ internal static unsafe class EncoderBlockKernel<TV> where TV : struct, IVector<T
         var layout = new FavorLayout(favor);
         packed.Pack(operation.Weights, layout, device.Workers);
         var pass = new EncoderPass<TV>(operation, sizes, packed, layout, device.Workers, (float*)device.OperationScratch + PackedBlock.Floats(sizes));
-        device.Workers.ReserveScratch(FavorSizes.Bytes(Math.Max(pass.KeyScratchFloats, pass.TokenScratchFloats)));
 
         for (var first = 0; first < favor.Cells; first += sizes.WaveCells)
         {

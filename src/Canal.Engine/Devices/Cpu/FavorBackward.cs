@@ -18,7 +18,6 @@ internal static unsafe class FavorBackwardKernel<TV> where TV : struct, IVector<
         var call = new FavorCall(sizes, operation.Q, operation.K, operation.V, operation.State, device.OperationScratch, device.Workers);
         var layout = call.Layout;
         layout.Pack(call.Packed, (float*)operation.Projection.Address);
-        device.Workers.ReserveScratch(FavorSizes.Bytes(Math.Max(FavorQueryGradients<TV>.ScratchFloats(layout), FavorKeyGradients<TV>.ScratchFloats(layout))));
 
         var wave = new Wave(call, call.Packed + layout.PackedFloats);
         var maximumGradients = call.Packed + layout.PackedFloats + (sizes.WaveHeads * wave.HeadFloats);

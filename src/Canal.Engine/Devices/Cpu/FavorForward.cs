@@ -17,8 +17,6 @@ internal static unsafe class FavorForwardKernel<TV> where TV : struct, IVector<T
         if (sizes.CellHeads * sizes.Splits == 0) return;
         var layout = call.Layout;
         layout.Pack(call.Packed, (float*)operation.Projection.Address);
-        var tile = Math.Max(FavorKeys<TV>.ScratchFloats(layout), FavorQueries<TV>.ScratchFloats(layout));
-        device.Workers.ReserveScratch(FavorSizes.Bytes(layout.SumsFloats + tile));
 
         var splits = call.Packed + layout.PackedFloats;
         var headers = splits + ((long)sizes.WaveHeads * sizes.Splits * layout.SumsFloats);

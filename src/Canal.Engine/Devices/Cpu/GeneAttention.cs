@@ -16,7 +16,6 @@ internal static unsafe class GeneAttentionKernel<TV> where TV : struct, IVector<
         if (sizes.CellHeads * sizes.Splits == 0) return;
         var call = new FavorCall(sizes, operation.Q, operation.K, default, default, device.OperationScratch, device.Workers);
         call.Layout.Pack(call.Packed, (float*)operation.Projection.Address);
-        device.Workers.ReserveScratch(FavorSizes.Bytes(FavorKeys<TV>.ScratchFloats(call.Layout)));
         var blocks = new Blocks(call, call.Packed + call.Layout.PackedFloats);
 
         var keys = new KeysBody { Blocks = blocks };

@@ -16,6 +16,12 @@ internal static unsafe class MatMulKernels
     // Floats of a packed chunk of B that a worker holds where K is long: 512 KiB.
     private const int ChunkPanels = 16;
 
+    private static nuint LongScratchBytes => (nuint)(TileProduct.ChunkDepth * (BlockRows + (ChunkPanels * Panels.Width))) * sizeof(float);
+
+    /// <summary>What a worker needs: chunks of both operands where K is long, else its rows of a transposed A.</summary>
+    public static nuint WorkerScratchBytes(int k, bool transposeA) =>
+        k > TileProduct.LongestChain ? LongScratchBytes : transposeA ? (nuint)(BlockRows * Math.Max(1, k)) * sizeof(float) : 0;
+
     public static void Run<TV>(in MatMul operation, CpuDevice device) where TV : struct, IVector<TV>
     {
         if (TV.Count == 16) Multiply<MicroKernel512>(in operation, device);
@@ -43,7 +49,6 @@ internal static unsafe class MatMulKernels
         if (k > TileProduct.LongestChain)
         {
             body.Divide(BlockRows, ChunkPanels);
-            device.Workers.ReserveScratch(Body<TKernel>.LongScratchBytes);
             body.Phase = Phase.Long;
             device.Workers.Run(ref body, body.Blocks);
             return;
@@ -62,7 +67,6 @@ internal static unsafe class MatMulKernels
             body.Divide(BlockRows, DivideUp(DivideUp(Panels.CountFor(n), columnBlocks), 3) * 3);
         }
         body.Phase = Phase.Multiply;
-        if (operation.TransposeA) device.Workers.ReserveScratch((nuint)(BlockRows * Math.Max(1, k)) * sizeof(float));
         device.Workers.Run(ref body, body.Blocks);
     }
 
@@ -83,8 +87,6 @@ internal static unsafe class MatMulKernels
         public Phase Phase;
         public WorkerPool Workers;
         private int rowsOfBlock, panelsOfBlock, columnBlocks;
-
-        public static nuint LongScratchBytes => (nuint)(TileProduct.ChunkDepth * (BlockRows + (ChunkPanels * Panels.Width))) * sizeof(float);
 
         public int Blocks { get; private set; }
 

@@ -18,11 +18,9 @@ public sealed unsafe class WorkerPool : IDisposable
     // About 10 to 20 microseconds, the gap between two kernels of a step; none where threads must share cores.
     private const int SpinRounds = 300;
 
-    private readonly MemoryPool memory;
     private readonly Worker[] crew;
     private readonly int spinRounds;
-    private Storage? scratch;
-    private nuint scratchStride;
+    private readonly WorkerScratch scratch;
     private bool running;
     private bool disposed;
 
@@ -39,8 +37,8 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, MaximumThreads);
-        this.memory = memory;
         spinRounds = threads <= Environment.ProcessorCount ? SpinRounds : 0;
+        scratch = new WorkerScratch(memory, threads);
         crew = new Worker[threads];
         for (var w = 0; w < threads; w++) crew[w] = new Worker(w);
         for (var w = 1; w < threads; w++) crew[w].Start(this);
@@ -50,7 +48,7 @@ public sealed unsafe class WorkerPool : IDisposable
     public int Threads => crew.Length;
 
     /// <summary>Bytes of scratch that each worker owns now.</summary>
-    public nuint ScratchBytes => scratchStride;
+    public nuint ScratchBytes => scratch.Stride;
 
     /// <summary>Runs <paramref name="body"/> for every index below <paramref name="count"/> and returns when all are done.</summary>
     /// <remarks>The body is shared by all workers by reference and may point to the caller's stack. The first exception of any worker
@@ -88,27 +86,21 @@ public sealed unsafe class WorkerPool : IDisposable
     public void ReserveScratch(nuint bytes)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if (bytes <= scratchStride) return;
+        if (bytes <= scratch.Stride) return;
         if (running) throw new InvalidOperationException("Scratch is reserved before a parallel run, not within one.");
-        const nuint page = 4096;
-        var stride = (bytes + page - 1) / page * page;
-        scratch?.Dispose();
-        scratch = null;
-        scratchStride = 0;
-        scratch = memory.Rent(stride * (nuint)crew.Length);
-        scratchStride = stride;
+        scratch.Reserve(bytes);
     }
 
     /// <summary>A worker's own scratch of at least <paramref name="bytes"/> bytes, 64-byte aligned, contents undefined; valid until the run ends.</summary>
     /// <exception cref="InvalidOperationException">More than <see cref="ReserveScratch"/> set aside.</exception>
     public nint Scratch(int worker, nuint bytes)
     {
-        if (bytes > scratchStride)
+        if (bytes > scratch.Stride)
         {
             throw new InvalidOperationException(string.Create(
-                CultureInfo.InvariantCulture, $"A worker asked for {bytes} bytes of scratch; the kernel reserved {scratchStride} before the run."));
+                CultureInfo.InvariantCulture, $"A worker asked for {bytes} bytes of scratch; the operation declared {scratch.Stride}."));
         }
-        return scratch!.Pointer + (nint)(scratchStride * (nuint)worker);
+        return scratch.Of(worker);
     }
 
     /// <summary>Ends the threads and returns the scratch.</summary>
@@ -118,8 +110,7 @@ public sealed unsafe class WorkerPool : IDisposable
         disposed = true;
         for (var w = 1; w < crew.Length; w++) crew[w].Stop();
         foreach (var worker in crew) worker.Dispose();
-        scratch?.Dispose();
-        scratch = null;
+        scratch.Dispose();
     }
 
     private static void Trampoline<TBody>(void* body, int index, int worker) where TBody : struct, IParallelBody =>

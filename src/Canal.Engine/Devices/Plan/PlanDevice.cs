@@ -1,3 +1,4 @@
+using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 
@@ -6,14 +7,28 @@ namespace Canal.Engine.Devices.Plan;
 /// <summary>
 /// Executes nothing and counts: memory through the same pool that real devices use, work as the operations declare it. The real
 /// training code run on it is the plan, so that the promise cannot drift from the program. All values read from it are zero.
-/// Not counted: the scratch of the CPU's worker threads, some hundred KiB a thread (<see cref="Cpu.WorkerPool.ScratchBytes"/>).
+/// With the number of a CPU's worker threads it counts their scratch too, and its high-water mark is the CPU's to the byte.
 /// </summary>
 public sealed class PlanDevice : Device
 {
     private readonly Dictionary<string, OperationTotals> totals = new(StringComparer.Ordinal);
 
+    private readonly WorkerScratch workers;
+
     /// <summary>A device whose pool refuses more than <paramref name="memoryLimit"/> bytes, as a real one would; null means no limit.</summary>
-    public PlanDevice(nuint? memoryLimit = null) : base(new MemoryPool(new NoMemory(), memoryLimit)) { }
+    /// <param name="memoryLimit">Most bytes of the pool.</param>
+    /// <param name="workerThreads">Worker threads of the device that is planned for, whose scratch comes from the pool; 0 leaves it out.</param>
+    public PlanDevice(nuint? memoryLimit = null, int workerThreads = 0) : base(new MemoryPool(new NoMemory(), memoryLimit))
+    {
+        WorkerThreads = workerThreads;
+        workers = new WorkerScratch(Memory, workerThreads);
+    }
+
+    /// <inheritdoc/>
+    public override int WorkerThreads { get; }
+
+    /// <summary>Bytes of scratch that each worker owns now.</summary>
+    public nuint WorkerScratchBytes => workers.Stride;
 
     /// <inheritdoc/>
     public override string Description => "plan, executes nothing";
@@ -26,7 +41,8 @@ public sealed class PlanDevice : Device
     {
         var before = totals.GetValueOrDefault(TOp.Name);
         totals[TOp.Name] = new OperationTotals(before.Runs + 1, before.Flops + description.Flops, before.Bytes + description.Bytes);
-        if (description.ScratchBytes > 0) Memory.Rent(description.ScratchBytes).Dispose();
+        using var scratch = description.ScratchBytes > 0 ? Memory.Rent(description.ScratchBytes) : null;
+        workers.Reserve(description.WorkerScratchBytes);
     }
 
     /// <summary>Does nothing.</summary>
@@ -40,4 +56,11 @@ public sealed class PlanDevice : Device
 
     /// <summary>Does nothing.</summary>
     public override void Synchronise() { }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        workers.Dispose();
+        base.Dispose();
+    }
 }

@@ -17,10 +17,11 @@ internal readonly unsafe struct EncoderPass<TV> where TV : struct, IVector<TV>
     private readonly float epsilon;
     private readonly int channels, inner, hidden;
     private readonly long cellSplitFloats;
+    private readonly EncoderBlockSizes sizes;
 
     public EncoderPass(in EncoderBlockForward operation, EncoderBlockSizes sizes, PackedBlock packed, FavorLayout layout, WorkerPool workers, float* sums)
     {
-        (this.packed, this.layout, this.workers) = (packed, layout, workers);
+        (this.packed, this.layout, this.workers, this.sizes) = (packed, layout, workers, sizes);
         (channels, inner, hidden, epsilon) = (sizes.Channels, sizes.Inner, sizes.Hidden, operation.NormEpsilon);
         Favor = sizes.Favor;
         x = (float*)operation.X.Address;
@@ -40,13 +41,6 @@ internal readonly unsafe struct EncoderPass<TV> where TV : struct, IVector<TV>
     /// <summary>The attention's sizes.</summary>
     public FavorSizes Favor { get; }
 
-    /// <summary>Floats of scratch for <see cref="SumKeys"/>: the norm, keys and values of a split, then a tile of features.</summary>
-    public long KeyScratchFloats => (FavorLayout.SplitTokens * (Aligned(channels) + (2L * Aligned(Favor.HeadWidth)))) + FavorKeys<TV>.ScratchFloats(layout);
-
-    /// <summary>Floats of scratch for <see cref="ApplyTile"/>: norm, residual, one head's queries, attention or hidden units, a tile of features.</summary>
-    public long TokenScratchFloats =>
-        (TileTokens * ((2L * Aligned(channels)) + Aligned(Favor.HeadWidth) + Math.Max(Aligned(inner), Aligned(hidden)))) + FavorQueries<TV>.ScratchFloats(layout);
-
     /// <summary>Norm, keys and values of a split, then the key sums of heads <paramref name="firstHead"/> to before <paramref name="lastHead"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void SumKeys(int cell, int waveCell, int split, int firstHead, int lastHead, int worker)
@@ -56,7 +50,7 @@ internal readonly unsafe struct EncoderPass<TV> where TV : struct, IVector<TV>
             var width = Favor.HeadWidth;
             var firstToken = split * FavorLayout.SplitTokens;
             var tokens = Math.Min(FavorLayout.SplitTokens, Favor.Tokens - firstToken);
-            var norm = (float*)workers.Scratch(worker, FavorSizes.Bytes(KeyScratchFloats));
+            var norm = (float*)workers.Scratch(worker, FavorSizes.Bytes(sizes.KeyScratchFloats));
             var k = norm + (FavorLayout.SplitTokens * Aligned(channels));
             var v = k + (FavorLayout.SplitTokens * Aligned(width));
             var scratch = v + (FavorLayout.SplitTokens * Aligned(width));
@@ -108,7 +102,7 @@ internal readonly unsafe struct EncoderPass<TV> where TV : struct, IVector<TV>
             var width = Favor.HeadWidth;
             var tokens = Math.Min(TileTokens, Favor.Tokens - firstToken);
             var from = (((nint)cell * Favor.Tokens) + firstToken) * channels;
-            var norm = (float*)workers.Scratch(worker, FavorSizes.Bytes(TokenScratchFloats));
+            var norm = (float*)workers.Scratch(worker, FavorSizes.Bytes(sizes.TokenScratchFloats));
             var residual = norm + (TileTokens * Aligned(channels));
             var q = residual + (TileTokens * Aligned(channels));
             var wide = q + (TileTokens * Aligned(width));

@@ -12,7 +12,7 @@ namespace Canal.Engine.Devices.Cpu.Favor;
 internal static unsafe class FavorKeyGradients<TV> where TV : struct, IVector<TV>
 {
     /// <summary>Floats of scratch that <see cref="Write"/> needs.</summary>
-    public static int ScratchFloats(FavorLayout layout) => 2 * (layout.FeatureTileFloats + layout.ValueTileFloats);
+    public static int ScratchFloats(FavorLayout layout) => 2 * layout.TileFloats;
 
     /// <summary>Writes dk and dv of a tile.</summary>
     /// <param name="dk">First key's gradient; this and the next three every <paramref name="row"/> floats a token.</param>

@@ -17,7 +17,7 @@ namespace Canal.Engine.Devices.Cpu.Favor;
 internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
 {
     /// <summary>Floats of scratch that <see cref="Add"/> needs.</summary>
-    public static int ScratchFloats(FavorLayout layout) => layout.FeatureTileFloats + layout.ValueTileFloats;
+    public static int ScratchFloats(FavorLayout layout) => layout.TileFloats;
 
     /// <summary>Empties the sums of a split.</summary>
     public static void Begin(HeadSums sums, FavorLayout layout) => BeginNormalisers(sums, layout.SumsFloats);

@@ -59,6 +59,12 @@ internal readonly unsafe struct FavorLayout
     /// <summary>Floats of a tile of values.</summary>
     public int ValueTileFloats => TileTokens * PaddedWidth;
 
+    /// <summary>Floats of a worker's scratch for a tile of features and one of values.</summary>
+    public int TileFloats => FeatureTileFloats + ValueTileFloats;
+
+    /// <summary>Floats of a worker's scratch in the forward pass: a head's sums, then a tile.</summary>
+    public int ForwardScratchFloats => SumsFloats + TileFloats;
+
     /// <summary>c P^T, [D, padded M], within the packed projection.</summary>
     public Panels Transposed(float* packed) => Panels.At(packed, Width, PaddedFeatures);
 

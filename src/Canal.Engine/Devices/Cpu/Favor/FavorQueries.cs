@@ -9,7 +9,7 @@ namespace Canal.Engine.Devices.Cpu.Favor;
 internal static unsafe class FavorQueries<TV> where TV : struct, IVector<TV>
 {
     /// <summary>Floats of scratch that <see cref="Apply"/> needs.</summary>
-    public static int ScratchFloats(FavorLayout layout) => layout.FeatureTileFloats + layout.ValueTileFloats;
+    public static int ScratchFloats(FavorLayout layout) => layout.TileFloats;
 
     /// <summary>Computes the outputs of a tile of queries. A query's output does not depend on the tile it is in.</summary>
     /// <param name="output">First output: D floats, then every <paramref name="outputRow"/> floats the next token's.</param>

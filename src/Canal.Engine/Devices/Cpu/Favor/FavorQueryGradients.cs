@@ -13,7 +13,7 @@ namespace Canal.Engine.Devices.Cpu.Favor;
 internal static unsafe class FavorQueryGradients<TV> where TV : struct, IVector<TV>
 {
     /// <summary>Floats of scratch that <see cref="Add"/> needs.</summary>
-    public static int ScratchFloats(FavorLayout layout) => 2 * (layout.FeatureTileFloats + layout.ValueTileFloats);
+    public static int ScratchFloats(FavorLayout layout) => 2 * layout.TileFloats;
 
     /// <summary>Writes dq of a tile and adds the tile to its split's share.</summary>
     /// <param name="share">The split's share, cleared before its first tile.</param>
