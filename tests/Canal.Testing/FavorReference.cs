@@ -76,7 +76,7 @@ public sealed class FavorReference
         {
             for (var head = 0; head < sizes.Heads; head++)
             {
-                var weights = Attention(cell, head, QueryFeatures(cell, head), KeyFeatures(cell, head), out _);
+                var weights = Attention(QueryFeatures(cell, head), KeyFeatures(cell, head), out _);
                 Apply(output, weights, cell, head);
             }
         }
@@ -91,7 +91,7 @@ public sealed class FavorReference
         {
             for (var head = 0; head < sizes.Heads; head++)
             {
-                var weights = Attention(cell, head, QueryFeatures(cell, head), KeyFeatures(cell, head), out _);
+                var weights = Attention(QueryFeatures(cell, head), KeyFeatures(cell, head), out _);
                 for (var i = 0; i < sizes.Tokens; i++)
                 {
                     for (var j = 0; j < sizes.Tokens; j++) scores[(cell * sizes.Tokens) + j] += headWeights[head] * weights[(i * sizes.Tokens) + j];
@@ -124,7 +124,7 @@ public sealed class FavorReference
         var (tokens, m, width) = (sizes.Tokens, sizes.Features, sizes.HeadWidth);
         var phiQ = QueryFeatures(cell, head);
         var phiK = KeyFeatures(cell, head);
-        var weights = Attention(cell, head, phiQ, phiK, out var rowSums);
+        var weights = Attention(phiQ, phiK, out var rowSums);
         var output = new double[q.Length];
         Apply(output, weights, cell, head);
         var dPhiQ = new double[tokens * m];
@@ -193,9 +193,8 @@ public sealed class FavorReference
         return sum;
     }
 
-    private double[] Attention(int cell, int head, double[] phiQ, double[] phiK, out double[] rowSums)
+    private double[] Attention(double[] phiQ, double[] phiK, out double[] rowSums)
     {
-        _ = (cell, head);
         var (tokens, m) = (sizes.Tokens, sizes.Features);
         var weights = new double[tokens * tokens];
         rowSums = new double[tokens];
