@@ -18,6 +18,10 @@ public sealed record StreamRun(string Variant, ulong Seed, AccuracyMatrix Accura
     /// <summary>Enters the scores of a test set after a stage (from 1).</summary>
     public void Set(int stage, int test, ClassificationScores scores) =>
         (Accuracy[stage, test], MacroF1[stage, test], AdjustedRandIndex[stage, test]) = (scores.Accuracy, scores.MacroF1, scores.AdjustedRandIndex);
+
+    /// <summary>Enters what another run of the same stream got on a test set after a stage (from 1).</summary>
+    public void CopyFrom(StreamRun other, int stage, int test) => (Accuracy[stage, test], MacroF1[stage, test], AdjustedRandIndex[stage, test]) =
+        (other.Accuracy[stage, test], other.MacroF1[stage, test], other.AdjustedRandIndex[stage, test]);
 }
 
 /// <summary>All runs over a stream, to be written as <c>matrix.json</c> and <c>matrix.csv</c>: a seed and the mean of each variant.</summary>
