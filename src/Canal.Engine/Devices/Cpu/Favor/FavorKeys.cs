@@ -188,15 +188,17 @@ internal static unsafe class FavorKeys<TV> where TV : struct, IVector<TV>
     }
 
     // About the mean of the first tile, and exactly the value where all are equal. Any gauge gives the same S'; this one keeps A small.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SetGauge(float* gauge, float* v, nint row, int tokens, FavorLayout layout)
     {
         unchecked
         {
-            for (var d = 0; d < layout.Width; d++)
+            for (var d = 0; d < layout.Width; d += TV.Count)
             {
-                var total = 0f;
-                for (var t = 0; t < tokens; t++) total += v[(t * row) + d] - v[d];
-                gauge[d] = v[d] + (total / tokens);
+                var lanes = layout.Width - d;
+                var (first, total) = (TV.Load(v + d, lanes), TV.Zero);
+                for (var t = 0; t < tokens; t++) total += TV.Load(v + (t * row) + d, lanes) - first;
+                TV.Store(first + (total / TV.Create(tokens)), gauge + d, lanes);
             }
         }
     }

@@ -106,34 +106,47 @@ public unsafe struct Lanes16<TV> where TV : struct, IVector<TV>
 
     /// <summary>The lanes' sum, by halves: i with i + 8, then + 4, + 2, + 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly float Sum() => SumOf(this);
+    public readonly float Sum()
+    {
+        Vector128<float> four;
+        if (TV.Count == 16) four = Halve(Halve(Unsafe.BitCast<TV, Vector512<float>>(part0)));
+        else if (TV.Count == 8) four = Halve(Unsafe.BitCast<TV, Vector256<float>>(part0 + part1));
+        else four = Unsafe.BitCast<TV, Vector128<float>>((part0 + part2) + (part1 + part3));
+        four += Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1));
+        return four.GetElement(0) + four.GetElement(1);
+    }
 
     /// <summary>The largest lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly float Max() => MaxOf(this);
-
-    // By value: a method that took the address of the caller's lanes would keep them in memory through the caller's loop.
-    [SkipLocalsInit]
-    private static float SumOf(Lanes16<TV> all)
+    public readonly float Max()
     {
-        var lanes = stackalloc float[Count];
-        all.Store(lanes);
-        var four = (Vector128.Load(lanes) + Vector128.Load(lanes + 8)) + (Vector128.Load(lanes + 4) + Vector128.Load(lanes + 12));
-        return (four.GetElement(0) + four.GetElement(2)) + (four.GetElement(1) + four.GetElement(3));
+        Vector128<float> four;
+        if (TV.Count == 16)
+        {
+            var all = Unsafe.BitCast<TV, Vector512<float>>(part0);
+            var (low, high) = (all.GetLower(), all.GetUpper());
+            four = Larger(Larger(low.GetLower(), low.GetUpper()), Larger(high.GetLower(), high.GetUpper()));
+        }
+        else if (TV.Count == 8)
+        {
+            var (low, high) = (Unsafe.BitCast<TV, Vector256<float>>(part0), Unsafe.BitCast<TV, Vector256<float>>(part1));
+            four = Larger(Larger(low.GetLower(), low.GetUpper()), Larger(high.GetLower(), high.GetUpper()));
+        }
+        else
+        {
+            four = Larger(
+                Larger(Unsafe.BitCast<TV, Vector128<float>>(part0), Unsafe.BitCast<TV, Vector128<float>>(part1)),
+                Larger(Unsafe.BitCast<TV, Vector128<float>>(part2), Unsafe.BitCast<TV, Vector128<float>>(part3)));
+        }
+        four = Larger(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Larger(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).GetElement(0);
     }
 
-    [SkipLocalsInit]
-    private static float MaxOf(Lanes16<TV> all)
-    {
-        var lanes = stackalloc float[Count];
-        all.Store(lanes);
-        var four = Larger(
-            Larger(Vector128.Load(lanes), Vector128.Load(lanes + 4)),
-            Larger(Vector128.Load(lanes + 8), Vector128.Load(lanes + 12)));
-        var largest = four.GetElement(0);
-        for (var i = 1; i < 4; i++) largest = four.GetElement(i) > largest ? four.GetElement(i) : largest;
-        return largest;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Halve(Vector512<float> x) => x.GetLower() + x.GetUpper();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Halve(Vector256<float> x) => x.GetLower() + x.GetUpper();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) => Vector128.ConditionalSelect(Vector128.GreaterThan(a, b), a, b);
