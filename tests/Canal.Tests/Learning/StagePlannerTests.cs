@@ -41,6 +41,20 @@ public class StagePlannerTests
         Assert.True(limited.PeakBytes <= limit);
     }
 
+    [Fact]
+    public void AnnotationAndPretraining_TakeWhatIsPlanned()
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+        var model = Learn(device, LearningSamples.Fresh(), LearningSamples.Stage("one", 12, 0, 1));
+        var annotation = JobPlanner.Annotate(model, 100, null, 1);
+        var more = JobPlanner.Annotate(model, 1000, null, 1);
+        Assert.Equal(annotation.PeakBytes, more.PeakBytes);
+        Assert.Equal(9 * annotation.Flops, more.Flops);     // 7 and 63 micro-batches of 16
+        var epoch = JobPlanner.Pretrain(LearningSamples.Fresh(), 100, new PretrainSettings(), null, 1);
+        Assert.True(epoch.Flops > 0 && epoch.PeakBytes > 0);
+        Assert.Throws<InsufficientMemoryException>(() => JobPlanner.Pretrain(LearningSamples.Fresh(), 100, new PretrainSettings(), (nuint)epoch.PeakBytes / 2, 1));
+    }
+
     private static AnnotationModel Learn(CpuDevice device, AnnotationModel previous, StageCells cells) =>
         new StageTrainer(device).Learn(previous, cells, LearningSamples.Settings, StageCompany.Alone, new LearningContext()).Model;
 }
