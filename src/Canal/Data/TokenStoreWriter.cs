@@ -45,7 +45,8 @@ public sealed class TokenStoreWriter : IDisposable
             if (positions[i] >= panelGenes || (i > 0 && positions[i] <= positions[i - 1])) throw new ArgumentException($"Position {positions[i]} is out of order or beyond the panel of {panelGenes}.", nameof(positions));
         }
         var bytes = 3 * positions.Length;
-        if (filled + bytes > ChunkBytes) NextChunk();
+        // A cell without tokens needs a chunk too: its record starts there.
+        if (filled + Math.Max(1, bytes) > ChunkBytes) NextChunk();
         var record = chunks[^1].AsSpan(filled, bytes);
         MemoryMarshal.AsBytes(positions).CopyTo(record);
         bins.CopyTo(record[(2 * positions.Length)..]);

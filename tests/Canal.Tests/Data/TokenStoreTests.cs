@@ -77,6 +77,25 @@ public sealed class TokenStoreTests
     }
 
     [Theory]
+    [InlineData(TokenStoreWriter.DefaultMemoryBytes)]
+    [InlineData(1)]
+    public void CellsWithoutTokens_StandAnywhere_AlsoFirstAndWhereAChunkIsFull(long memory)
+    {
+        using var folder = new TemporaryFolder();
+        // 4 MiB = 64 records of 65,536 bytes: 21,845 tokens take 65,535 and one byte of padding.
+        ushort[] positions = [.. Enumerable.Range(0, 21_845).Select(p => (ushort)p)];
+        byte[] bins = [.. positions.Select(_ => (byte)1)];
+        using var writer = new TokenStoreWriter(30_000, memory, folder.Root);
+        writer.Add([], []);
+        for (var cell = 0; cell < 64; cell++) writer.Add(positions, bins);
+        writer.Add([], []);
+        using var store = writer.Finish();
+        Assert.Equal(66, store.Cells);
+        foreach (var cell in (int[])[0, 65]) Assert.Equal((0, 0), (store.Positions(cell).Length, store.Bins(cell).Length));
+        Assert.True(store.Positions(64).SequenceEqual(positions));
+    }
+
+    [Theory]
     [InlineData(4, 0)]
     [InlineData(2, 2)]
     public void PositionsMustAscendWithinThePanel(int first, int second)
