@@ -21,6 +21,9 @@ internal sealed record PretrainOutcome(
 /// <summary>Masked-expression pre-training of a whole network (method.md section 7).</summary>
 internal sealed class PretrainRun(MaskedExpressionNetwork network, PretrainCells cells, PretrainSettings settings)
 {
+    /// <summary>Is told of steps and epochs; null for none.</summary>
+    public ITaskWatcher? Watcher { get; init; }
+
     /// <summary>Runs to the end.</summary>
     /// <exception cref="RunInterruptedException">It was cancelled; the state is written.</exception>
     public PretrainOutcome Run(RunContext run)
@@ -35,7 +38,7 @@ internal sealed class PretrainRun(MaskedExpressionNetwork network, PretrainCells
             $"{training.Length} training and {validation.Length} validation cells, {cellsPerStep} cells an update, {steps} updates an epoch; {schedule.Description}")));
         network.Parameters.Train(Engine.Optimizers.TrainableSet.All);
         using var task = new MaskedTask(network, cells.Tokens, training, validation, settings, steps);
-        var loop = new TrainingLoop(task, new LoopBudget(cellsPerStep, steps, settings.MaxEpochs, settings.Patience, null), schedule, settings.Seed, stage: 0);
+        var loop = new TrainingLoop(WatchedTask.Of(task, Watcher), new LoopBudget(cellsPerStep, steps, settings.MaxEpochs, settings.Patience, null), schedule, settings.Seed, stage: 0);
         loop.Run(run);
         return new PretrainOutcome(loop.History, loop.BestEpoch, schedule.Description, training.Length, validation.Length, cellsPerStep);
     }

@@ -22,6 +22,9 @@ public sealed record PretrainResult(AnnotationModel Model, IReadOnlyList<EpochRe
 /// <summary>Makes a base model by masked-expression pre-training (method.md section 7) on one or several data sets.</summary>
 public sealed class Pretrainer(Device device)
 {
+    /// <summary>Is told of steps and epochs; null for none.</summary>
+    internal ITaskWatcher? Watcher { get; init; }
+
     /// <summary>Pre-trains a fresh base model.</summary>
     /// <param name="fresh">A base model (<see cref="NewModel.Create"/>).</param>
     /// <param name="sources">Cells, as tokens of the model's panel.</param>
@@ -33,7 +36,7 @@ public sealed class Pretrainer(Device device)
         settings = settings.Validated();
         var cells = Pool(sources, settings);
         using var network = new MaskedExpressionNetwork(device, fresh);
-        var outcome = new PretrainRun(network, cells, settings).Run(new RunContext(context.Folder, Identity(fresh, cells, settings), context.Progress, context.Cancel));
+        var outcome = new PretrainRun(network, cells, settings) { Watcher = Watcher }.Run(new RunContext(context.Folder, Identity(fresh, cells, settings), context.Progress, context.Cancel));
         var model = fresh.WithWeights(network.Parameters) with { Provenance = [.. fresh.Provenance, .. sources.Select(s => Record(s, settings, outcome))] };
         return new PretrainResult(model, outcome.History, outcome.Best, outcome.Schedule);
     }

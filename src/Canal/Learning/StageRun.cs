@@ -61,11 +61,8 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     /// <summary>Where the frozen blocks' outputs lie and their size in bytes; null where no block is frozen.</summary>
     public (bool InMemory, ulong Bytes)? PrefixPlace { get; private set; }
 
-    /// <summary>Floating-point operations that the device had run when training began.</summary>
-    public long FlopsBeforeTraining { get; private set; }
-
-    /// <summary>Floating-point operations that the device had run when training ended.</summary>
-    public long FlopsAfterTraining { get; private set; }
+    /// <summary>Is told of steps and epochs; null for none.</summary>
+    public ITaskWatcher? Watcher { get; init; }
 
     /// <summary>Runs the stage.</summary>
     /// <exception cref="RunInterruptedException">It was cancelled; the state is written.</exception>
@@ -83,10 +80,8 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         Say(run, $"{pool.Training.Length} training and {pool.Validation.Length} validation cells, {steps} steps an epoch; {schedule.Description}");
         using var task = new StageTask(network, pool, step, prefix, teacher is null ? null : new CachedTeacher(teacher));
         var budget = new LoopBudget(settings.Batch, steps, settings.MaxEpochs, settings.Patience, Rehearses ? 1 : input.Budget?.Epochs);
-        var loop = new TrainingLoop(task, budget, schedule, settings.Seed, input.Stage);
-        FlopsBeforeTraining = device.FlopsRun;
+        var loop = new TrainingLoop(WatchedTask.Of(task, Watcher), budget, schedule, settings.Seed, input.Stage);
         loop.Run(run);
-        FlopsAfterTraining = device.FlopsRun;
         var outputs = Outputs(pool, prefix, run);
         return new StageOutcome(
             Rehearses ? input.Bank : NewBank(candidates, stageCells, outputs), Rehearses ? null : Calibrate(pool, outputs), loop.History, loop.BestEpoch,

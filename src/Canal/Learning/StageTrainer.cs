@@ -52,6 +52,9 @@ public sealed class StageTrainer(Device device)
     /// <summary>Whether frozen outputs and the teacher are computed once a stage; false computes frozen outputs in every step, with the same bits.</summary>
     public bool Caches { get; init; } = true;
 
+    /// <summary>Is told of steps and epochs; null for none.</summary>
+    internal ITaskWatcher? Watcher { get; init; }
+
     /// <summary>Runs one stage.</summary>
     /// <param name="previous">The model before: an annotation model, a base, or a fresh base without provenance, all of whose blocks then train (<c>--from-scratch</c>).</param>
     /// <param name="cells">The stage's labelled cells, tokens of the model's panel.</param>
@@ -65,7 +68,7 @@ public sealed class StageTrainer(Device device)
         settings = settings.Validated();
         var (grown, input) = Prepare(previous, cells, settings, company);
         using var network = new CellTypeNetwork(device, grown);
-        var run = new StageRun(network, grown, input, settings) { Caches = Caches, ScratchFolder = context.Scratch };
+        var run = new StageRun(network, grown, input, settings) { Caches = Caches, ScratchFolder = context.Scratch, Watcher = Watcher };
         var outcome = run.Run(new RunContext(context.Folder, Identity(previous, cells, settings, company), context.Progress, context.Cancel));
         var model = grown.WithWeights(network.Parameters) with
         {
@@ -81,7 +84,7 @@ public sealed class StageTrainer(Device device)
     {
         var (grown, input) = Prepare(previous, cells, settings.Validated(), StageCompany.Alone);
         using var network = new CellTypeNetwork(device, grown);
-        var run = new StageRun(network, grown, input, settings) { Caches = Caches, Rehearses = true };
+        var run = new StageRun(network, grown, input, settings) { Caches = Caches, Rehearses = true, Watcher = Watcher };
         run.Run(new RunContext(null, [], null, CancellationToken.None));
         return run;
     }
