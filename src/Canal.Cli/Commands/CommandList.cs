@@ -6,5 +6,13 @@ internal static class CommandList
     public static readonly Type[] Verbs =
     [
         typeof(DoctorCommand),
+        typeof(InspectCommand),
+        typeof(SimulateCommand),
+        typeof(PretrainCommand),
+        typeof(LearnCommand),
+        typeof(StreamCommand),
+        typeof(AnnotateCommand),
+        typeof(EvaluateCommand),
+        typeof(ExplainCommand),
     ];
 }

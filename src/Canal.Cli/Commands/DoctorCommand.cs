@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Canal.Cli.Terminal;
 using Canal.Engine.Devices.Cpu;
+using Canal.Interop.Hdf5;
 using CommandLine;
 using CommandLine.Text;
 
@@ -38,7 +39,21 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         yield return ["memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)];
         var speeds = CpuBenchmark.VectorWidths.Select(bits => string.Create(CultureInfo.InvariantCulture, $"{bits} bit {CpuBenchmark.TileGigaflopsPerSecond(bits):f0}"));
         yield return ["vectors", string.Create(CultureInfo.InvariantCulture, $"{CpuBenchmark.FastestVectorBits} bit (GFLOP/s a thread: {string.Join(", ", speeds)})")];
+        yield return ["libhdf5", Hdf5()];
         yield return ["device", "cpu (this version has no GPU device)"];
+    }
+
+    private static string Hdf5()
+    {
+        try
+        {
+            var (version, file) = Hdf5Library.Probe();
+            return $"{version} ({file})";
+        }
+        catch (Hdf5MissingException missing)
+        {
+            return "MISSING: " + missing.Message;
+        }
     }
 
     private static string Processor()

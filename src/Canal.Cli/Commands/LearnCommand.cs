@@ -1,0 +1,122 @@
+using Canal.Cli.Terminal;
+using Canal.Data;
+using Canal.Learning;
+using Canal.Models;
+using CommandLine;
+using CommandLine.Text;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>One stage: a model learns a labelled study without forgetting the earlier ones.</summary>
+[Verb("learn", HelpText = "Teach a model one labelled study, new cell types included, without forgetting the earlier ones.")]
+internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
+{
+    [Usage(ApplicationAlias = "canal")]
+    public static IEnumerable<Example> Examples =>
+    [
+        new("The first study, on a base model", new LearnCommand { Data = "a.h5ad", Model = "base.safetensors", Output = "stage1.safetensors" }),
+        new("The next one", new LearnCommand { Data = "b.h5ad", Model = "stage1.safetensors", Output = "stage2.safetensors" }),
+        new("Without a base model", new LearnCommand { Data = "a.h5ad", FromScratch = true, Output = "stage1.safetensors" }),
+    ];
+
+    [Value(0, MetaName = "DATA", Required = true, HelpText = "Labelled data set (.h5ad).")]
+    public string Data { get; set; } = "";
+
+    [Option('o', "output", Required = true, HelpText = "Model to write (.safetensors).")]
+    public string Output { get; set; } = "";
+
+    [Option('m', "model", HelpText = "The previous model: a base, or that of the stage before.")]
+    public string? Model { get; set; }
+
+    [Option("from-scratch", HelpText = "Start without a previous model: all blocks train, the gene panel is chosen on this study.")]
+    public bool FromScratch { get; set; }
+
+    [Option("label", Default = "cell_type", HelpText = "obs column with the cell types.")]
+    public string Label { get; set; } = "cell_type";
+
+    [Option("skip-unlabelled", HelpText = "Leave cells without a label out instead of refusing the file.")]
+    public bool SkipUnlabelled { get; set; }
+
+    [Option("stage-name", HelpText = "Name of the stage; it decides which cells validate (default: the hash of the file's content).")]
+    public string? StageName { get; set; }
+
+    [Option("epochs", Default = 100, HelpText = "Most epochs.")]
+    public int Epochs { get; set; } = 100;
+
+    [Option("patience", Default = 10, HelpText = "Stop when more epochs in a row than this are no better.")]
+    public int Patience { get; set; } = 10;
+
+    [Option("batch", Default = 14, HelpText = "Cells a step.")]
+    public int Batch { get; set; } = 14;
+
+    [Option("rate", HelpText = "Largest learning rate (default: 2e-4; from scratch 1e-3).")]
+    public double? Rate { get; set; }
+
+    [Option("schedule", Default = ScheduleKind.Auto, HelpText = "Learning rate by epochs (CANAL), by steps, or auto: by steps where an epoch has under 100.")]
+    public ScheduleKind Schedule { get; set; }
+
+    [Option("lambda", Default = 0.1, HelpText = "Weight of distillation from the previous model; 0 turns it off.")]
+    public double Lambda { get; set; } = 0.1;
+
+    [Option("bank", Default = 1000, HelpText = "Most cells in the example bank; 0 keeps none.")]
+    public int Bank { get; set; } = 1000;
+
+    [Option("bank-policy", HelpText = "How the bank chooses a type's cells: prototype (CANAL), random, herding or mixed (default: random).")]
+    public string? Policy { get; set; }
+
+    [Option("trainable", Default = "last-but-one", HelpText = "What trains: head, last-but-one, last-two or all.")]
+    public string Trainable { get; set; } = "last-but-one";
+
+    [Option("acceptance", Default = 0.95, HelpText = "Share of known cells that the novelty calibration accepts.")]
+    public double Acceptance { get; set; } = 0.95;
+
+    [Option("restart", HelpText = "Forget an interrupted run and begin again.")]
+    public bool Restart { get; set; }
+
+    /// <inheritdoc/>
+    public int Run(CommandContext context)
+    {
+        if (FromScratch == (Model is not null)) throw new UserException("give either --model PREVIOUS or --from-scratch");
+        var settings = LearningSettings().Validated();
+        var (geometry, panel) = (Geometry(), PanelGenes());
+        var folder = OutputFile.Check(Output, Data);
+        using var device = OpenDevice();
+        using var progress = new ProgressPrinter(context);
+        using var reader = new DataSetReader(DataSets.Open(Data, Scratch ?? folder), ForTraining(this, folder, StageName));
+        var previous = Model is null ? NewModel.Create([reader], Vocabulary, panel, geometry, Seed) : ModelFile.Load(Model);
+        context.Stop.ThrowIfCancellationRequested();
+        var (prepared, cells) = DataSets.Stage(reader, previous.Panel, DataSets.IsSimulated(reader.File));
+        using (prepared)
+        {
+            Say.Report(context, prepared.Report);
+            using var run = RunFolder.Open(Output, Restart);
+            var result = new StageTrainer(device).Learn(previous, cells, settings, StageCompany.Alone, new LearningContext
+            {
+                Folder = run, Progress = progress, Cancel = context.Stop, ScratchFolder = Scratch,
+            });
+            ModelFile.Save(result.Model, Output);
+            run.Remove();
+            progress.Dispose();
+            Say.Trained(context, Json, Output, result.Model, result.Best, result.Schedule);
+        }
+        return ExitCodes.Done;
+    }
+
+    private LearningSettings LearningSettings()
+    {
+        var settings = new LearningSettings
+        {
+            MaxEpochs = Epochs,
+            Patience = Patience,
+            Batch = Batch,
+            Rate = Rate ?? (FromScratch ? 1e-3 : 2e-4),
+            Schedule = Schedule,
+            Lambda = Lambda,
+            BankCapacity = Bank,
+            Trainable = TrainableParts.Parse(Trainable),
+            AcceptanceRate = Acceptance,
+            Seed = Seed,
+        };
+        return Policy is null ? settings : settings with { BankPolicy = BankPolicies.Parse(Policy) };
+    }
+}
