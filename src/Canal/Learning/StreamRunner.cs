@@ -24,6 +24,18 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     /// <exception cref="RunInterruptedException">It was cancelled; the same command goes on.</exception>
     public StreamOutcome Run(IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
+        try
+        {
+            return RunAll(progress, cancel);
+        }
+        catch (OperationCanceledException e) when (e is not RunInterruptedException)
+        {
+            throw new RunInterruptedException(plan.Output);
+        }
+    }
+
+    private StreamOutcome RunAll(IProgress<LearningProgress>? progress, CancellationToken cancel)
+    {
         Directory.CreateDirectory(plan.Output);
         var scratch = ScratchFolder ?? Directory.CreateDirectory(Path.Combine(plan.Output, "scratch.partial")).FullName;
         using var cells = new StreamCellsCache(plan, scratch, progress);

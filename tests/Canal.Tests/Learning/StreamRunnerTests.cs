@@ -55,7 +55,7 @@ public sealed class StreamRunnerTests : IDisposable
                 Assert.True(stops > 2);
                 break;
             }
-            catch (OperationCanceledException)
+            catch (RunInterruptedException)
             {
                 continue;
             }
