@@ -6,6 +6,7 @@ internal static class CommandList
     public static readonly Type[] Verbs =
     [
         typeof(DoctorCommand),
+        typeof(PlanCommand),
         typeof(InspectCommand),
         typeof(SimulateCommand),
         typeof(PretrainCommand),

@@ -1,4 +1,3 @@
-using Canal.Engine.Layers;
 using Canal.Learning;
 using CommandLine;
 
@@ -33,28 +32,9 @@ internal abstract class NewModelOptions : DataOptions
 
     /// <summary>The geometry that the options name.</summary>
     /// <exception cref="UserException">The size is unknown, or a value is out of range.</exception>
-    public StreamGeometry Geometry()
-    {
-        var (width, blocks, heads, headWidth) = Size switch
-        {
-            "small" => (64, 2, 4, 16),
-            "scbert" => (200, 6, 10, 64),
-            _ => throw new UserException($"--size {Size}: give small or scbert, and --width, --blocks, --heads, --head-width for anything else"),
-        };
-        var chosen = HeadWidth ?? headWidth;
-        var geometry = new StreamGeometry(
-            InRange(Width ?? width, "--width", 4096), InRange(Blocks ?? blocks, "--blocks", 64), InRange(Heads ?? heads, "--heads", 256),
-            InRange(chosen, "--head-width", 512), InRange(Features ?? EncoderGeometry.DefaultFeatures(chosen), "--features", 8192));
-        return geometry;
-    }
+    public StreamGeometry Geometry() => ModelSizes.Geometry(Size, Width, Blocks, Heads, HeadWidth, Features);
 
     /// <summary>Genes of the panel; null for all that are expressed.</summary>
     /// <exception cref="UserException">It is neither a number nor <c>all</c>.</exception>
-    public int? PanelGenes() => Panel == "all" ? null
-        : int.TryParse(Panel, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var genes) && genes is > 0 and <= ushort.MaxValue ? genes
-        : throw new UserException($"--panel {Panel}: give a number from 1 to {ushort.MaxValue} or all");
-
-    private static int InRange(int value, string option, int most) => value >= 1 && value <= most
-        ? value
-        : throw new UserException($"{option} {value}: give 1 to {most}");
+    public int? PanelGenes() => ModelSizes.Panel(Panel);
 }

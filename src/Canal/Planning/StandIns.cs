@@ -7,7 +7,7 @@ using Canal.Models;
 namespace Canal.Planning;
 
 /// <summary>Models and cells of the right sizes and of no meaning, for plans and benchmarks: weights from a seed, genes and types that are only numbered.</summary>
-internal static class StandIns
+public static class StandIns
 {
     /// <summary>What their records say where a real one names its data.</summary>
     public const string Name = "stand-in";

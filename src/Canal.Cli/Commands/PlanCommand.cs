@@ -1,0 +1,143 @@
+using System.Text.Json;
+using Canal.Cli.Terminal;
+using Canal.Engine.Devices.Cpu;
+using Canal.Learning;
+using Canal.Models;
+using Canal.Planning;
+using CommandLine;
+using CommandLine.Text;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>Memory and time of a job before it runs.</summary>
+[Verb("plan", HelpText = "Memory and time of a job before it runs.")]
+internal sealed class PlanCommand : EngineOptions, ICommand
+{
+    private const int UsualTypes = 10;
+
+    [Usage(ApplicationAlias = "canal")]
+    public static IEnumerable<Example> Examples =>
+    [
+        new("Labelling 50,000 cells with a model", new PlanCommand { Job = "annotate", Model = "stage2.safetensors", Cells = 50_000 }),
+        new("A stage of 5,000 cells, three types of them new, in at most 4 GiB", new PlanCommand { Job = "learn", Model = "stage1.safetensors", Cells = 5000, NewTypes = 3, MemoryLimit = "4G" }),
+        new("Pre-training a model that does not exist yet", new PlanCommand { Job = "pretrain", Size = "scbert", Panel = 2000, Cells = 20_000 }),
+    ];
+
+    [Value(0, MetaName = "JOB", Required = true, HelpText = "annotate, explain, learn or pretrain.")]
+    public string Job { get; set; } = "";
+
+    [Option("cells", Required = true, HelpText = "Cells of the job.")]
+    public int Cells { get; set; }
+
+    [Option('m', "model", HelpText = "Model file (default: a new model of the sizes below).")]
+    public string? Model { get; set; }
+
+    [Option("size", Default = "small", HelpText = "New model: small or scbert.")]
+    public string Size { get; set; } = "small";
+
+    [Option("panel", Default = 1000, HelpText = "New model: genes of the panel.")]
+    public int Panel { get; set; } = 1000;
+
+    [Option("width", HelpText = "New model: model width, instead of the size's.")]
+    public int? Width { get; set; }
+
+    [Option("blocks", HelpText = "New model: number of encoder blocks, instead of the size's.")]
+    public int? Blocks { get; set; }
+
+    [Option("heads", HelpText = "New model: number of attention heads, instead of the size's.")]
+    public int? Heads { get; set; }
+
+    [Option("head-width", HelpText = "New model: width of a head, instead of the size's.")]
+    public int? HeadWidth { get; set; }
+
+    [Option("features", HelpText = "New model: random features a head, instead of the size's.")]
+    public int? Features { get; set; }
+
+    [Option("known-types", HelpText = "New model: cell types it knows already (default: 10 to annotate or explain, none to learn).")]
+    public int? KnownTypes { get; set; }
+
+    [Option("new-types", HelpText = "learn: cell types that the stage adds (default: 1, or 10 where the model knows none).")]
+    public int? NewTypes { get; set; }
+
+    [Option("from-scratch", HelpText = "learn, new model: no pre-training, so that all blocks train.")]
+    public bool FromScratch { get; set; }
+
+    [Option("trainable", Default = "last-but-one", HelpText = "learn: what trains: head, last-but-one, last-two or all.")]
+    public string Trainable { get; set; } = "last-but-one";
+
+    [Option("bank", Default = 1000, HelpText = "learn: most cells in the example bank.")]
+    public int Bank { get; set; } = 1000;
+
+    [Option("batch", Default = 14, HelpText = "learn, pretrain: cells a forward and backward pass.")]
+    public int Batch { get; set; } = 14;
+
+    [Option("epochs", HelpText = "learn, pretrain: most epochs (default: the command's).")]
+    public int? Epochs { get; set; }
+
+    [Option("counts-only", HelpText = "Do not time this machine: memory and work, but no time.")]
+    public bool CountsOnly { get; set; }
+
+    /// <inheritdoc/>
+    public int Run(CommandContext context)
+    {
+        ModelSizes.InRange(Cells, "--cells", 100_000_000);
+        if (KnownTypes < 0 || NewTypes < 0) throw new UserException("--known-types and --new-types: give 0 or more");
+        using var device = OpenDevice();
+        var plan = Plan(new JobPlanner(MemoryLimitBytes is { } limit ? (nuint)limit : null, device.WorkerThreads));
+        context.Stop.ThrowIfCancellationRequested();
+        var speed = CountsOnly ? null : Time(plan);
+        if (Json) context.Out.WriteLine(JsonSerializer.Serialize(PlanReport.Document(plan, speed), JsonOutput.Options));
+        else PlanReport.Write(context.Out, plan, speed);
+        return ExitCodes.Done;
+    }
+
+    // On a device of its own, so that a small --memory-limit does not stop the timing.
+    private MachineSpeed Time(JobPlan plan)
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = Threads == 0 ? null : Threads });
+        return MachineSpeed.Measure(device, plan.Configuration, plan.Batch);
+    }
+
+    private JobPlan Plan(JobPlanner planner) => Job switch
+    {
+        "annotate" => planner.Annotate(Annotating(), Cells),
+        "explain" => planner.Explain(Annotating(), Cells),
+        "learn" => Learn(planner),
+        "pretrain" => planner.Pretrain(Fresh(), Cells, new PretrainSettings { Batch = Batch, MaxEpochs = Epochs ?? new PretrainCommand().Epochs, Seed = Seed }),
+        _ => throw new UserException($"There is no job '{SafeText.OneLine(Job)}'; choose one of annotate, explain, learn, pretrain"),
+    };
+
+    private JobPlan Learn(JobPlanner planner)
+    {
+        if (FromScratch && (Model is not null || KnownTypes > 0)) throw new UserException("--from-scratch: a model that knows something is not from scratch; leave out --model and --known-types");
+        var model = Model is not null ? ModelFile.Load(Model)
+            : FromScratch ? Fresh()
+            : KnownTypes > 0 ? StandIns.AfterStageOne(Configuration(), KnownTypes.Value, Bank, Seed)
+            : StandIns.Base(Configuration(), Seed);
+        var settings = new LearningSettings
+        {
+            Batch = Batch, MaxEpochs = Epochs ?? new LearnCommand().Epochs, BankCapacity = Bank, Trainable = TrainableParts.Parse(Trainable), Seed = Seed,
+        };
+        return planner.Learn(model, Cells, NewTypes ?? (model.Library.Count == 0 ? UsualTypes : 1), settings.Validated());
+    }
+
+    private AnnotationModel Annotating() => Model is not null ? ModelFile.Load(Model) : StandIns.AfterStageOne(Configuration(), Math.Max(1, KnownTypes ?? UsualTypes), 0, Seed);
+
+    private AnnotationModel Fresh() => Model is not null
+        ? throw new UserException($"{Job}: pre-training starts from a new model; leave out --model and give --size and --panel")
+        : StandIns.Fresh(Configuration(), Seed);
+
+    private ModelConfiguration Configuration()
+    {
+        var geometry = ModelSizes.Geometry(Size, Width, Blocks, Heads, HeadWidth, Features);
+        return new ModelConfiguration
+        {
+            Genes = ModelSizes.InRange(Panel, "--panel", ushort.MaxValue),
+            Width = geometry.Width,
+            Blocks = geometry.Blocks,
+            Heads = geometry.Heads,
+            HeadWidth = geometry.HeadWidth,
+            Features = geometry.Features,
+        };
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using Canal.Cli.Terminal;
+using Canal.Engine.Operations;
+using Canal.Planning;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>How a plan is said.</summary>
+internal static class PlanReport
+{
+    /// <summary>The plan as JSON takes it; times are null where nothing was timed.</summary>
+    public static object Document(JobPlan plan, MachineSpeed? speed) => new
+    {
+        plan.Job,
+        plan.Cells,
+        plan.Batch,
+        Model = plan.Configuration,
+        plan.Parameters,
+        PoolPeakBytes = plan.PeakBytes,
+        plan.WorkerThreads,
+        WorkerScratchBytesEach = plan.WorkerScratchBytes,
+        FrozenOutputs = plan.Cache is null ? null : new { plan.Cache.Bytes, plan.Cache.InMemory },
+        plan.MostTokenBytes,
+        plan.Work.Flops,
+        Phases = plan.Phases.Select(p => new { p.Name, p.Times, AtMost = p.IsEpoch, p.Work.Flops, p.Work.Bytes, Seconds = speed?.Seconds(p.Work) }),
+        Seconds = speed?.Seconds(plan.Work),
+        Speed = speed is null ? null : new { speed.GigaflopsPerSecond, speed.BytesPerSecond },
+    };
+
+    /// <summary>The plan for people.</summary>
+    public static void Write(TextWriter output, JobPlan plan, MachineSpeed? speed)
+    {
+        var model = plan.Configuration;
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{plan.Job.ToString().ToLowerInvariant()} {plan.Cells:N0} cells of {model.Genes:N0} genes; width {model.Width}, {model.Blocks} blocks, {model.Heads} heads of {model.HeadWidth}, {model.Features} features: {plan.Parameters:N0} parameters"));
+        TextTable.Write(output, ["memory", "size", "what it is"], Memory(plan));
+        TextTable.Write(output, ["work", "times", "TFLOP each", "seconds each"], plan.Phases.Select(p => (IReadOnlyList<string>)
+        [
+            p.Name,
+            (p.IsEpoch ? "at most " : "") + p.Times.ToString("N0", CultureInfo.InvariantCulture),
+            Number(1e-12 * p.Work.Flops),
+            speed is null ? "not timed" : Number(speed.Seconds(p.Work)),
+        ]));
+        if (speed is null) return;
+        var most = plan.Phases.Any(p => p.IsEpoch) ? "At most about " : "About ";
+        output.WriteLine($"{most}{Duration.Format(speed.Seconds(plan.Work))}{(plan.Phases.Any(p => p.IsEpoch) ? "; early stopping usually ends well before the last epoch" : "")}. Reading the data comes on top.");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"How: the job's own code, run on a device that only counts; then each operation's work by what this machine did just now at this model's sizes: products {Rate(speed, MatMul.Name)}, attention {Rate(speed, FavorForward.Name)} forward and {Rate(speed, FavorBackward.Name)} backward, whole blocks {Rate(speed, EncoderBlockForward.Name)} GFLOP/s, the rest {1e-9 * speed.BytesPerSecond:F1} GB/s."));
+    }
+
+    private static IEnumerable<IReadOnlyList<string>> Memory(JobPlan plan)
+    {
+        yield return ["pool, at its peak", Sizes.Format(plan.PeakBytes), "every tensor of the job; --memory-limit is compared with this"];
+        yield return ["  parameters", Sizes.Format(4.0 * plan.Parameters), "within the peak"];
+        yield return ["  workers' scratch", Sizes.Format((double)plan.WorkerScratchBytes * plan.WorkerThreads), string.Create(CultureInfo.InvariantCulture, $"within the peak: {plan.WorkerThreads} threads, {Sizes.Format(plan.WorkerScratchBytes)} each")];
+        if (plan.Cache is { } cache)
+        {
+            yield return [cache.InMemory ? "  frozen outputs" : "frozen outputs", Sizes.Format(cache.Bytes), cache.InMemory ? "within the peak" : "in a scratch file (--scratch says where)"];
+        }
+        yield return ["tokens, at most", Sizes.Format(plan.MostTokenBytes), "beside the pool; fewer where genes are not expressed"];
+        yield return ["the program", "about 100 MiB", "beside the pool; a few hundred bytes a cell for names and results"];
+    }
+
+    private static string Rate(MachineSpeed speed, string operation) => speed.GigaflopsPerSecond[operation].ToString("F0", CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString(value >= 100 ? "N0" : "G3", CultureInfo.InvariantCulture);
+}
