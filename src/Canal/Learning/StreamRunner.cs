@@ -119,7 +119,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
                 continue;
             }
             Say(progress, $"seed {seed}, {name}: stage {index + 1} of {plan.Stages.Count}, {plan.Stages[index].Name}");
-            (model, var scored) = Stage(file, model, stage, settings, company, identity, index == 0 && full is not null ? seedFolder : null, cells, progress, cancel);
+            (model, var scored) = Stage(file, model, stage, settings, company, identity, index == 0 && full is not null && start.Kind == ModelKind.Base ? seedFolder : null, cells, progress, cancel);
             scores.Add(scored);
         }
         return new VariantScores(seed, name, scores);
@@ -131,7 +131,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     {
         var clock = Stopwatch.StartNew();
         using var log = new StreamLog(file + ".log", progress);
-        // Before the first stage there is nothing to replay or hold on to: every variant starts with the full method's first stage.
+        // On a base there is nothing to replay or hold on to yet: every variant starts with the full method's first stage.
         if (sameFirstStage is not null)
         {
             var shared = Path.Combine(sameFirstStage, StreamPlanReader.NameOf(Ablation.None), Path.GetFileName(file));
