@@ -10,17 +10,19 @@ internal struct PaddedCounter
     [FieldOffset(128)] public int Value;
 }
 
-/// <summary>One member of a <see cref="WorkerPool"/>: a ticket that says there is work, and a way to sleep until then.</summary>
+/// <summary>One member of a <see cref="WorkerPool"/>: an offer that says there is work, and a way to sleep until then.</summary>
 internal sealed class Worker(int index) : IDisposable
 {
     private const int Awake = 0;
     private const int Asleep = 1;
+    private const int Nothing = 0;
+    private const int Offered = 1;
+    private const int Begun = 2;
 
     private readonly AutoResetEvent bell = new(false);
     private Thread? thread;
-    private PaddedCounter ticket;
+    private PaddedCounter offer;
     private PaddedCounter sleeping;
-    private int seen;
     private volatile bool stopping;
 
     public int Index { get; } = index;
@@ -38,23 +40,31 @@ internal sealed class Worker(int index) : IDisposable
     /// <summary>Tells the worker, from the calling thread, that a job waits for it.</summary>
     public void HandOut()
     {
-        Volatile.Write(ref ticket.Value, unchecked(ticket.Value + 1));
+        Volatile.Write(ref offer.Value, Offered);
         Wake();
     }
 
-    /// <summary>Waits for a job; false when the pool ends.</summary>
-    public bool TakeTicket(int spinRounds)
+    /// <summary>
+    /// Takes a job back that the worker has not begun: on a busy machine the caller has then done all of it and need not wait until the
+    /// system finds time for this thread. False where the worker has begun.
+    /// </summary>
+    public bool TakeBack() => Interlocked.CompareExchange(ref offer.Value, Nothing, Offered) == Offered;
+
+    /// <summary>Waits for a job and begins it; false when the pool ends.</summary>
+    public bool Begin(int spinRounds)
     {
         var spun = 0;
-        while (Volatile.Read(ref ticket.Value) == seen)
+        while (!stopping)
         {
-            if (stopping) return false;
+            if (Volatile.Read(ref offer.Value) == Offered && Interlocked.CompareExchange(ref offer.Value, Begun, Offered) == Offered) return true;
             if (spun++ < spinRounds) Thread.SpinWait(1);
-            else Sleep(ref ticket.Value, seen);
+            else Sleep(ref offer.Value, Nothing);
         }
-        seen = unchecked(seen + 1);
-        return !stopping;
+        return false;
     }
+
+    /// <summary>Says, before the caller is told, that the job is done and another may be handed out.</summary>
+    public void End() => Volatile.Write(ref offer.Value, Nothing);
 
     /// <summary>Waits until <paramref name="counter"/> is zero; whoever brings it there calls <see cref="Wake"/>.</summary>
     public void WaitForZero(ref int counter, int spinRounds)

@@ -125,6 +125,10 @@ public sealed unsafe class WorkerPool : IDisposable
         pending.Value = helpers;
         for (var w = 1; w <= helpers; w++) crew[w].HandOut();
         Claim(0);
+        for (var w = 1; w <= helpers; w++)
+        {
+            if (crew[w].TakeBack()) Interlocked.Decrement(ref pending.Value);
+        }
         crew[0].WaitForZero(ref pending.Value, spinRounds);
         call = null;
         body = null;
@@ -158,9 +162,10 @@ public sealed unsafe class WorkerPool : IDisposable
     // Body of worker threads 1 and up.
     internal void Work(Worker self)
     {
-        while (self.TakeTicket(spinRounds))
+        while (self.Begin(spinRounds))
         {
             Claim(self.Index);
+            self.End();
             if (Interlocked.Decrement(ref pending.Value) == 0) crew[0].Wake();
         }
     }
