@@ -4,7 +4,6 @@ using Canal.Annotation;
 using Canal.Cli.Terminal;
 using Canal.Data;
 using Canal.Evaluation;
-using Canal.Learning;
 using Canal.Models;
 using CommandLine;
 using CommandLine.Text;
@@ -34,7 +33,7 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
     public int Run(CommandContext context)
     {
         if (Confusion is not null) OutputFile.Check(Confusion, File);
-        using var file = DataSets.Open(File);
+        using var file = ExpressionFiles.Open(File);
         var cells = Cells(file);
         var known = AnnotatedFile.KnownTypes(File).ToHashSet(StringComparer.Ordinal);
         var taught = cells.Where(c => known.Contains(c.Truth)).ToList();

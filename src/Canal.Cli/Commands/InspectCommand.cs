@@ -45,7 +45,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
     private void DescribeData(CommandContext context)
     {
         var model = Model is null ? null : ModelFile.Load(Model);
-        using var reader = new DataSetReader(DataSets.Open(File, Scratch), ForAnnotation(null));
+        using var reader = DataSetReader.Open(File, ForAnnotation(null));
         using var fit = model is null ? null : DataSets.Annotate(reader, model);
         var file = reader.File;
         var columns = file.ObsColumns.Select(name => (Name: name, Values: Values(file, name))).ToList();

@@ -82,10 +82,10 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         var folder = OutputFile.Check(Output, Data);
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
-        using var reader = new DataSetReader(DataSets.Open(Data, Scratch ?? folder), ForTraining(this, folder, StageName));
+        using var reader = DataSetReader.Open(Data, ForTraining(this, folder, StageName));
         var previous = Model is null ? NewModel.Create([reader], Vocabulary, panel, geometry, Seed) : ModelFile.Load(Model);
         context.Stop.ThrowIfCancellationRequested();
-        var (prepared, cells) = DataSets.Stage(reader, previous.Panel, DataSets.IsSimulated(reader.File));
+        var (prepared, cells) = DataSets.Stage(reader, previous.Panel);
         using (prepared)
         {
             Say.Report(context, prepared.Report);

@@ -54,12 +54,12 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
         var sources = new List<PretrainSource>();
         try
         {
-            foreach (var path in paths) readers.Add(new DataSetReader(DataSets.Open(path, Scratch ?? folder), Settings(folder)));
+            foreach (var path in paths) readers.Add(DataSetReader.Open(path, Settings(folder)));
             var fresh = NewModel.Create(readers, Vocabulary, panel, geometry, Seed);
             foreach (var reader in readers)
             {
                 context.Stop.ThrowIfCancellationRequested();
-                sources.Add(DataSets.Pretrain(reader, fresh.Panel, DataSets.IsSimulated(reader.File)));
+                sources.Add(DataSets.Pretrain(reader, fresh.Panel));
                 Say.Report(context, sources[^1].Cells.Report);
             }
             using var run = RunFolder.Open(Output, Restart);

@@ -7,8 +7,11 @@ internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IP
 {
     private readonly Dictionary<(StreamCells Cells, string? Label, string Name, string Panel), (PreparedCells Prepared, string Hash, bool Simulated)> prepared = [];
 
+    /// <summary>Whether any data set read so far says that it is simulated.</summary>
+    public bool AnySimulated => prepared.Values.Any(cells => cells.Simulated);
+
     /// <summary>Opens the cells of a stage or test set. The caller disposes the reader.</summary>
-    public DataSetReader Open(StreamCells cells, string? label, string name) => new(DataSets.Open(cells.Data, scratchFolder), new DataSetSettings
+    public DataSetReader Open(StreamCells cells, string? label, string name) => DataSetReader.Open(cells.Data, new DataSetSettings
     {
         Name = name,
         Where = cells.Where,
@@ -26,7 +29,7 @@ internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IP
         var made = reader.Prepare(panel);
         progress?.Report(LearningProgress.Say($"{name}: {string.Join("; ", made.Report.Lines().Skip(1))}"));
         foreach (var warning in made.Report.Warnings) progress?.Report(LearningProgress.Say($"{name}: warning: {warning}"));
-        return prepared[key] = (made, reader.ContentHash, DataSets.IsSimulated(reader.File));
+        return prepared[key] = (made, reader.ContentHash, made.Report.Simulated);
     }
 
     /// <summary>The cells of a stage.</summary>

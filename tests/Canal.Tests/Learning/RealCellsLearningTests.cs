@@ -16,7 +16,7 @@ public class RealCellsLearningTests
         using var device = new CpuDevice(new CpuOptions());
         using var training = DataSetReader.Open(path, new DataSetSettings { Name = "lawlor", Label = "cell_type", Where = "split == train", FewestGenes = 0 });
         var fresh = NewModel.Create([training], null, 200, new StreamGeometry(32, 2, 2, 16, 32), seed: 1);
-        var (prepared, cells) = DataSets.Stage(training, fresh.Panel, simulated: false);
+        var (prepared, cells) = DataSets.Stage(training, fresh.Panel);
         using var kept = prepared;
         var settings = new LearningSettings { MaxEpochs = 6, Rate = 2e-3, Schedule = ScheduleKind.Steps };
         var result = new StageTrainer(device).Learn(fresh, cells, settings, StageCompany.Alone, new LearningContext());
