@@ -31,6 +31,9 @@ public sealed record StreamMeasures(string Stream, IReadOnlyList<StreamRun> Runs
 {
     private static readonly JsonWriterOptions Options = new() { Indented = true };
 
+    /// <summary>Whether any of the cells is simulated; both files then say so.</summary>
+    public bool Simulated { get; init; }
+
     /// <summary>The mean over the seeds of each variant, in order of first occurrence; the seed of a mean is 0.</summary>
     public IReadOnlyList<StreamRun> Means => [.. Runs.GroupBy(run => run.Variant).Select(group => new StreamRun(
         group.Key, 0,
@@ -46,6 +49,7 @@ public sealed record StreamMeasures(string Stream, IReadOnlyList<StreamRun> Runs
         {
             json.WriteStartObject();
             json.WriteString("stream", Stream);
+            json.WriteBoolean("simulated", Simulated);
             json.WriteStartArray("runs");
             foreach (var run in Runs) WriteRun(json, run, mean: false);
             json.WriteEndArray();
@@ -60,7 +64,8 @@ public sealed record StreamMeasures(string Stream, IReadOnlyList<StreamRun> Runs
     /// <summary>Everything as comma-separated text, a number a line; derived numbers have no test and no stage, and means no seed.</summary>
     public string ToCsv()
     {
-        var text = new StringBuilder(Csv.Line("stream", "variant", "seed", "measure", "after_stage", "test", "value"));
+        var simulated = Simulated ? "true" : "false";
+        var text = new StringBuilder(Csv.Line("stream", "variant", "seed", "measure", "after_stage", "test", "value", "simulated"));
         foreach (var (run, seed) in Runs.Select(run => (run, run.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture))).Concat(Means.Select(run => (run, "mean"))))
         {
             foreach (var (measure, matrix) in Measures(run))
@@ -69,10 +74,10 @@ public sealed record StreamMeasures(string Stream, IReadOnlyList<StreamRun> Runs
                 {
                     for (var test = 0; test < matrix.Tests.Count; test++)
                     {
-                        text.Append(Csv.Line(Csv.Field(Stream), Csv.Field(run.Variant), seed, measure, Csv.Field(matrix.Stages[stage - 1]), Csv.Field(matrix.Tests[test].Name), Csv.Field(matrix[stage, test])));
+                        text.Append(Csv.Line(Csv.Field(Stream), Csv.Field(run.Variant), seed, measure, Csv.Field(matrix.Stages[stage - 1]), Csv.Field(matrix.Tests[test].Name), Csv.Field(matrix[stage, test]), simulated));
                     }
                 }
-                foreach (var (name, value) in Derived(matrix)) text.Append(Csv.Line(Csv.Field(Stream), Csv.Field(run.Variant), seed, $"{measure}.{name}", "", "", Csv.Field(value)));
+                foreach (var (name, value) in Derived(matrix)) text.Append(Csv.Line(Csv.Field(Stream), Csv.Field(run.Variant), seed, $"{measure}.{name}", "", "", Csv.Field(value), simulated));
             }
         }
         return text.ToString();

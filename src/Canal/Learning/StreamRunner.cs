@@ -51,7 +51,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
                 runs.Add(Variant(folder, seed, ablation, start, cells, full.Stages, progress, cancel));
             }
         }
-        var outcome = new StreamOutcome(Measures(runs), runs);
+        var outcome = new StreamOutcome(Measures(runs) with { Simulated = cells.AnySimulated }, runs);
         outcome.Measures.Write(plan.Output);
         if (ScratchFolder is null) Directory.Delete(scratch, recursive: true);
         return outcome;

@@ -67,9 +67,10 @@ public sealed class AccuracyMatrixTests
             run.Set(2, 1, new ClassificationScores(10, 0.7, 0.4, 0.3));
             runs.Add(run);
         }
-        new StreamMeasures("blood", runs).Write(folder.Root);
+        new StreamMeasures("blood", runs) { Simulated = true }.Write(folder.Root);
 
         using var json = JsonDocument.Parse(File.ReadAllText(folder["matrix.json"]));
+        Assert.True(json.RootElement.GetProperty("simulated").GetBoolean());
         var mean = json.RootElement.GetProperty("means")[0].GetProperty("accuracy");
         Assert.Equal(0.65, mean.GetProperty("matrix")[0][0].GetDouble(), Exact);
         Assert.Equal(JsonValueKind.Null, mean.GetProperty("matrix")[0][1].ValueKind);
@@ -78,11 +79,11 @@ public sealed class AccuracyMatrixTests
         Assert.Equal(2, json.RootElement.GetProperty("runs").GetArrayLength());
 
         var lines = File.ReadAllLines(folder["matrix.csv"]);
-        Assert.Contains("blood,full,1,accuracy,'=first,one,0.6", lines);
-        Assert.Contains("blood,full,1,accuracy,'=first,two,", lines);
-        Assert.Contains("blood,full,2,adjusted_rand_index,second,one,-0.25", lines);
-        Assert.Contains("blood,full,mean,accuracy.average,,,0.6", lines);
-        Assert.All(lines, line => Assert.Equal(6, line.Count(c => c == ',')));
+        Assert.Contains("blood,full,1,accuracy,'=first,one,0.6,true", lines);
+        Assert.Contains("blood,full,1,accuracy,'=first,two,,true", lines);
+        Assert.Contains("blood,full,2,adjusted_rand_index,second,one,-0.25,true", lines);
+        Assert.Contains("blood,full,mean,accuracy.average,,,0.6,true", lines);
+        Assert.All(lines, line => Assert.Equal(7, line.Count(c => c == ',')));
     }
 
     private static AccuracyMatrix Example()
