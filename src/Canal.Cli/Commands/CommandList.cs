@@ -14,6 +14,7 @@ internal static class CommandList
         typeof(StreamCommand),
         typeof(AnnotateCommand),
         typeof(EvaluateCommand),
+        typeof(BaselineCommand),
         typeof(ExplainCommand),
     ];
 }

@@ -1,0 +1,91 @@
+using Canal.Data;
+using Canal.Evaluation;
+using Canal.Models;
+
+namespace Canal.Learning;
+
+/// <summary>The features that the baseline is given.</summary>
+public enum BaselineFeatures : byte
+{
+    /// <summary>log2(1 + v), v the counts normalised to 10,000.</summary>
+    Log,
+
+    /// <summary>The expression bins that the model sees.</summary>
+    Token,
+}
+
+/// <summary>The cells of a stream as the baseline takes them: the same genes, selections and labels that <c>canal stream</c> uses.</summary>
+public sealed class StreamBaselineCells
+{
+    private readonly Dictionary<(StreamCells Cells, string Label), (Dictionary<BaselineFeatures, SparseFeatures> Features, string[] Labels)> read = [];
+    private readonly StreamPlan plan;
+    private readonly string? scratchFolder;
+    private readonly Func<StreamCells, string?, DataSetReader>? open;
+    private readonly Action<DataSetReport>? report;
+
+    /// <summary>Reads all cells of a stream.</summary>
+    /// <param name="plan">The stream.</param>
+    /// <param name="panel">The genes; null chooses them as a new model of the stream would.</param>
+    /// <param name="scratchFolder">Folder for scratch files; null for the system's temporary folder.</param>
+    /// <param name="open">Opens the cells of a stage or test set, by cells and label (null where labels are not read); null for the stream's own settings.</param>
+    /// <param name="report">Told what was read.</param>
+    /// <exception cref="UserException">A data set cannot be read.</exception>
+    public StreamBaselineCells(
+        StreamPlan plan, GenePanel? panel, string? scratchFolder = null, Func<StreamCells, string?, DataSetReader>? open = null, Action<DataSetReport>? report = null)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        (this.plan, this.scratchFolder, this.open, this.report) = (plan, scratchFolder, open, report);
+        Panel = panel ?? (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path } ? ModelFile.Load(path).Panel : ChoosePanel());
+        foreach (var stage in plan.Stages) Read(stage.Cells, stage.Label);
+        foreach (var test in plan.Tests) Read(test.Cells, test.Label);
+    }
+
+    /// <summary>The genes.</summary>
+    public GenePanel Panel { get; }
+
+    /// <summary>Whether any of the data sets says that it is simulated.</summary>
+    public bool Simulated { get; private set; }
+
+    /// <summary>Training cells of the stages.</summary>
+    public IReadOnlyList<BaselineStage> Stages(BaselineFeatures features) => [.. plan.Stages.Select(s => new BaselineStage(s.Name, Cells(s.Cells, s.Label, features)))];
+
+    /// <summary>The test sets.</summary>
+    public IReadOnlyList<BaselineTest> Tests(BaselineFeatures features) =>
+        [.. plan.Tests.Select(t => new BaselineTest(new Evaluation.StreamTest(t.Name, t.Stage + 1), Cells(t.Cells, t.Label, features), t.Merge))];
+
+    private BaselineCells Cells(StreamCells cells, string label, BaselineFeatures features) => new(read[(cells, label)].Features[features], read[(cells, label)].Labels);
+
+    private GenePanel ChoosePanel()
+    {
+        var sources = plan.Base.Cells.Count > 0 ? plan.Base.Cells : [plan.Stages[0].Cells];
+        var readers = new List<DataSetReader>();
+        try
+        {
+            foreach (var source in sources) readers.Add(Open(source, null));
+            return NewModel.Panel(readers, plan.Vocabulary, plan.PanelSize);
+        }
+        finally
+        {
+            foreach (var reader in readers) reader.Dispose();
+        }
+    }
+
+    private void Read(StreamCells cells, string label)
+    {
+        if (read.ContainsKey((cells, label))) return;
+        using var reader = Open(cells, label);
+        using var prepared = reader.Prepare(Panel);
+        report?.Invoke(prepared.Report);
+        Simulated |= prepared.Report.Simulated;
+        read[(cells, label)] = (
+            new Dictionary<BaselineFeatures, SparseFeatures>
+            {
+                [BaselineFeatures.Log] = SparseFeatures.Of(reader.ReadLogFeatures(prepared)),
+                [BaselineFeatures.Token] = SparseFeatures.Of(prepared.Tokens, Panel.Count),
+            },
+            [.. prepared.Labels.Select(type => prepared.Types[type])]);
+    }
+
+    private DataSetReader Open(StreamCells cells, string? label) => open?.Invoke(cells, label)
+        ?? DataSetReader.Open(cells.Data, new DataSetSettings { Where = cells.Where, Label = label, FewestGenes = plan.MinimumGenes, ScratchFolder = scratchFolder });
+}
