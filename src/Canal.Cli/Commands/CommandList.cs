@@ -16,5 +16,6 @@ internal static class CommandList
         typeof(EvaluateCommand),
         typeof(BaselineCommand),
         typeof(ExplainCommand),
+        typeof(BenchCommand),
     ];
 }

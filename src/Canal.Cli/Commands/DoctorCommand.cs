@@ -34,7 +34,7 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         yield return ["canal", Help.Version()];
         yield return ["system", RuntimeInformation.OSDescription + ", " + RuntimeInformation.ProcessArchitecture];
         yield return ["runtime", RuntimeInformation.FrameworkDescription];
-        yield return ["processor", Processor()];
+        yield return ["processor", Machine.Processor()];
         yield return ["cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)];
         yield return ["memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)];
         var speeds = CpuBenchmark.VectorWidths.Select(bits => string.Create(CultureInfo.InvariantCulture, $"{bits} bit {CpuBenchmark.TileGigaflopsPerSecond(bits):f0}"));
@@ -54,13 +54,5 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         {
             return "MISSING: " + missing.Message;
         }
-    }
-
-    private static string Processor()
-    {
-        const string Info = "/proc/cpuinfo";
-        if (!File.Exists(Info)) return RuntimeInformation.ProcessArchitecture.ToString();
-        var line = File.ReadLines(Info).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal));
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : SafeText.OneLine(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..]);
     }
 }

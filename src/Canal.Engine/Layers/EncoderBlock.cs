@@ -1,6 +1,7 @@
 using Canal.Engine.Autograd;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
+using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Layers;
 
@@ -49,7 +50,7 @@ public sealed class EncoderBlock : IRecomputable<EncoderPass>
         if (!depends && tape.FusesBlocks && arguments.Scope == KeyMaximumScope.Cell)
         {
             var fused = tape.Allocate(x.Value.Shape, needsGradient: false);
-            tape.Device.Run(new EncoderBlockForward(fused.Value, x.Value, weights, geometry.Attention(arguments), LayerNorm.Epsilon));
+            tape.Device.Run(Fused(fused.Value, x.Value, arguments));
             return fused;
         }
         var h = AttentionNorm.Forward(tape, x);
@@ -61,6 +62,9 @@ public sealed class EncoderBlock : IRecomputable<EncoderPass>
         attended.Release();
         return y;
     }
+
+    /// <summary>The block as one operation, from <paramref name="x"/> to <paramref name="y"/>, [B·T, C] both.</summary>
+    public EncoderBlockForward Fused(Tensor y, Tensor x, EncoderPass arguments) => new(y, x, weights, geometry.Attention(arguments), LayerNorm.Epsilon);
 
     /// <summary>The block's queries and keys at its input, [B·T, H·D] each, for gene attention. The caller releases them.</summary>
     public (Variable Queries, Variable Keys) QueriesAndKeys(Tape tape, Variable x)

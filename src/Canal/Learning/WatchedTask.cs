@@ -3,11 +3,11 @@ namespace Canal.Learning;
 /// <summary>Is told when a training task's steps and epochs begin and end: a measurement, or a plan. Changes nothing.</summary>
 internal interface ITaskWatcher
 {
-    /// <summary>A step is about to run.</summary>
-    void StepBegins();
+    /// <summary>A step over some cells is about to run.</summary>
+    void StepBegins(int cells);
 
-    /// <summary>A step has run.</summary>
-    void StepEnds();
+    /// <summary>A step over some cells has run.</summary>
+    void StepEnds(int cells);
 
     /// <summary>An epoch has been validated.</summary>
     void EpochEnds();
@@ -25,9 +25,9 @@ internal sealed class WatchedTask(ITrainingTask inner, ITaskWatcher watcher) : I
     /// <inheritdoc/>
     public void Step(ReadOnlySpan<int> cells, int epoch, int step, double rate)
     {
-        watcher.StepBegins();
+        watcher.StepBegins(cells.Length);
         inner.Step(cells, epoch, step, rate);
-        watcher.StepEnds();
+        watcher.StepEnds(cells.Length);
     }
 
     /// <inheritdoc/>

@@ -59,10 +59,10 @@ internal sealed class TrainingWork(PlanDevice device) : Learning.ITaskWatcher
     public PlannedWork After => PlannedWork.Of(device).Minus(atEpochEnd!);
 
     /// <inheritdoc/>
-    public void StepBegins() => atFirstStep ??= PlannedWork.Of(device);
+    public void StepBegins(int cells) => atFirstStep ??= PlannedWork.Of(device);
 
     /// <inheritdoc/>
-    public void StepEnds() { }
+    public void StepEnds(int cells) { }
 
     /// <inheritdoc/>
     public void EpochEnds() => atEpochEnd ??= PlannedWork.Of(device);

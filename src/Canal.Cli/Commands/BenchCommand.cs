@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Canal.Benchmarks;
+using Canal.Cli.Terminal;
+using Canal.Engine.Devices.Cpu;
+using Canal.Models;
+using CommandLine;
+using CommandLine.Text;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>Kernels against the limits of this machine, whole jobs in seconds a cell.</summary>
+[Verb("bench", HelpText = "Kernels against the limits of this machine, whole jobs in seconds a cell, peak memory.")]
+internal sealed class BenchCommand : EngineOptions, ICommand
+{
+    [Usage(ApplicationAlias = "canal")]
+    public static IEnumerable<Example> Examples =>
+    [
+        new("Everything, in a minute or two", new BenchCommand()),
+        new("A first look at labelling alone", new BenchCommand { Job = BenchmarkJob.Annotate, Quick = true }),
+    ];
+
+    [Option("job", Default = BenchmarkJob.All, HelpText = "What to measure.")]
+    public BenchmarkJob Job { get; set; }
+
+    [Option("quick", HelpText = "Fewer repetitions: for a first look, not for a comparison.")]
+    public bool Quick { get; set; }
+
+    [Option("size", Default = "scbert", HelpText = "Sizes of the model: scbert or small.")]
+    public string Size { get; set; } = "scbert";
+
+    [Option("panels", Default = "1000,16906", HelpText = "Genes of the panels to label with; kernels and training take the first.")]
+    public string Panels { get; set; } = "1000,16906";
+
+    [Option("vector-bits", HelpText = "Vector width: 512, 256 or 128 (default: the fastest here).")]
+    public int? VectorBits { get; set; }
+
+    /// <inheritdoc/>
+    public int Run(CommandContext context)
+    {
+        if (VectorBits is not null && !CpuBenchmark.VectorWidths.Contains(VectorBits.Value))
+        {
+            throw new UserException($"--vector-bits {VectorBits}: this processor has {string.Join(", ", CpuBenchmark.VectorWidths)}");
+        }
+        using (OpenDevice())
+        {
+            // Only to say what is wrong with --device, --precision and --threads: every job gets a device of its own.
+        }
+        var options = new CpuOptions { Threads = Threads == 0 ? null : Threads, VectorBits = VectorBits, MemoryLimit = MemoryLimitBytes is { } limit ? (nuint)limit : null };
+        using var progress = new ProgressPrinter(context);
+        var result = Benchmark.Run(options, Settings(), Json ? null : progress, context.Stop);
+        progress.Dispose();
+        if (Json) context.Out.WriteLine(JsonSerializer.Serialize(BenchReport.Document(result), JsonOutput.Options));
+        else BenchReport.Write(context.Out, result);
+        foreach (var failure in result.Failures) context.Error.WriteLine("canal: " + failure + "; it was not timed, nor was any job");
+        return result.Failures.Count == 0 ? ExitCodes.Done : ExitCodes.Defect;
+    }
+
+    private BenchmarkSettings Settings()
+    {
+        var geometry = ModelSizes.Geometry(Size, null, null, null, null, null);
+        int[] panels = [.. Panels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(genes => ModelSizes.Panel(genes) ?? throw new UserException("--panels all: give numbers of genes, separated by commas"))];
+        if (panels.Length == 0) throw new UserException("--panels: give at least one number of genes");
+        var model = new ModelConfiguration
+        {
+            Genes = panels[0], Width = geometry.Width, Blocks = geometry.Blocks, Heads = geometry.Heads, HeadWidth = geometry.HeadWidth, Features = geometry.Features,
+        };
+        return new BenchmarkSettings { Job = Job, Quick = Quick, Model = model, PanelSizes = panels, Seed = Seed };
+    }
+}

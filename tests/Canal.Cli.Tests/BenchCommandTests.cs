@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace Canal.Cli.Tests;
+
+public sealed class BenchCommandTests
+{
+    private static readonly string[] Small = ["--size", "small", "--panels", "40,90", "--quick", "--threads", "2"];
+
+    [Fact]
+    public void EverythingIsCheckedThenTimed()
+    {
+        var run = CommandLineRun.Of(["bench", "--json", .. Small]);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+        var result = JsonDocument.Parse(run.Out).RootElement;
+        Assert.Equal(["annotate", "annotate", "train, stage 2", "pre-train"], result.GetProperty("jobs").EnumerateArray().Select(j => j.GetProperty("name").GetString()));
+        foreach (var job in result.GetProperty("jobs").EnumerateArray())
+        {
+            foreach (var value in (string[])["median_seconds", "p95_seconds", "seconds_per_cell", "gigaflops_per_second", "share_of_peak", "pool_bytes"])
+            {
+                Assert.True(job.GetProperty(value).GetDouble() > 0, value);
+            }
+        }
+        foreach (var kernel in result.GetProperty("kernels").EnumerateArray())
+        {
+            Assert.InRange(kernel.GetProperty("error_of_allowed").GetDouble(), 0, 1);
+            Assert.True(kernel.GetProperty("best_seconds").GetDouble() <= kernel.GetProperty("p95_seconds").GetDouble());
+            Assert.InRange(kernel.GetProperty("share_of_peak").GetDouble(), 0, 1.0001);
+        }
+        Assert.Equal(0, result.GetProperty("failures").GetArrayLength());
+    }
+
+    [Fact]
+    public void OneJobAloneIsStillGatedByEveryCheck()
+    {
+        var run = CommandLineRun.Of(["bench", "--json", "--job", "annotate", .. Small]);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+        var result = JsonDocument.Parse(run.Out).RootElement;
+        Assert.Equal(2, result.GetProperty("jobs").GetArrayLength());
+        Assert.Contains(result.GetProperty("kernels").EnumerateArray(), k => k.GetProperty("name").GetString() == "favor_backward" && k.GetProperty("runs").ValueKind == JsonValueKind.Null);
+    }
+
+    [Fact]
+    public void TheTableSaysWhatItMeansAndWhatItLeavesOut()
+    {
+        var run = CommandLineRun.Of(["bench", "--job", "kernels", .. Small]);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+        foreach (var words in (string[])["favor_forward", "of peak", "GB/s", "Not measured"]) Assert.Contains(words, run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AVectorWidthThatTheProcessorLacksIsRefused() => CommandLineRun.Of("bench", "--vector-bits", "384").AssertRefused("384");
+
+    [Fact]
+    public void APanelThatIsNoNumberIsRefused() => CommandLineRun.Of("bench", "--panels", "many").AssertRefused("many");
+}
