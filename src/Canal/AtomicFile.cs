@@ -14,7 +14,7 @@ public sealed class AtomicFile : IDisposable
     private const int NoSpaceLeft = 28; // ENOSPC
     private bool finished;
 
-    /// <summary>Reserves a name beside <paramref name="target"/> and creates an empty file there.</summary>
+    /// <summary>Reserves a name beside <paramref name="target"/> and creates an empty file there. What killed processes left of earlier attempts goes.</summary>
     /// <exception cref="UserException">The target's folder does not exist or may not be written, or the target is a folder.</exception>
     public AtomicFile(string target)
     {
@@ -23,7 +23,8 @@ public sealed class AtomicFile : IDisposable
         if (Directory.Exists(Target)) throw new UserException($"{target}: this is a folder; give the name of a file to write.");
         var folder = Path.GetDirectoryName(Target)!;
         if (!Directory.Exists(folder)) throw new UserException($"{target}: the folder {folder} does not exist; create it or choose another output.");
-        TemporaryPath = Path.Combine(folder, $".{Path.GetFileName(Target)}.{Guid.NewGuid():N}.tmp");
+        TemporaryNames.RemoveAbandoned(Target);
+        TemporaryPath = TemporaryNames.Next(Target);
         try
         {
             File.Open(TemporaryPath, FileMode.CreateNew, FileAccess.Write).Dispose();

@@ -66,4 +66,26 @@ public sealed class AtomicFileTests : IDisposable
         var error = AtomicFile.Translate(new IOException("No space left on device", 28), "out.h5ad");
         Assert.Contains("disk is full", Assert.IsType<MachineException>(error).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void What_a_killed_process_left_beside_the_target_goes_and_nothing_else()
+    {
+        using var ended = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("dotnet", "--version") { RedirectStandardOutput = true })!;
+        ended.WaitForExit();
+        string Left(string target, string owner, int process) => InFolder(TemporaryNames.NameOf(target, owner, process, "0a1b2c3d", "0123456789abcdef"));
+        string[] abandoned = [Left("a.txt", TemporaryNames.Owner, ended.Id), Left("a.txt", TemporaryNames.Owner, Environment.ProcessId)];
+        using var living = new AtomicFile(InFolder("a.txt"));
+        string[] kept =
+        [
+            Left("a.txt", "00000000", ended.Id), // of another machine
+            Left("b.txt", TemporaryNames.Owner, ended.Id), // of another target
+            Left("a.txt", TemporaryNames.Owner, process: 1), // init lives
+            InFolder(".a.txt.tmp"), InFolder(".a.txt.notes.tmp"), living.TemporaryPath,
+        ];
+        foreach (var file in abandoned.Concat(kept)) File.WriteAllText(file, "half");
+
+        AtomicFile.Write(InFolder("a.txt"), stream => stream.Write("new"u8));
+
+        Assert.Equal(kept.Append(InFolder("a.txt")).Order(StringComparer.Ordinal), Directory.GetFiles(folder).Order(StringComparer.Ordinal));
+    }
 }

@@ -92,7 +92,10 @@ public sealed class TokenStoreWriter : IDisposable
             if (scratch is null)
             {
                 Directory.CreateDirectory(scratchFolder);
-                scratch = new FileStream(Path.Combine(scratchFolder, $"canal-tokens-{Guid.NewGuid():N}.scratch"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+                var path = Path.Combine(scratchFolder, $"canal-tokens-{Guid.NewGuid():N}.scratch");
+                scratch = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+                // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
+                if (!OperatingSystem.IsWindows()) File.Delete(path);
             }
             foreach (var chunk in chunks) scratch.Write(chunk);
             scratch.Flush();
