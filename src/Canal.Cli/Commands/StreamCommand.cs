@@ -42,7 +42,7 @@ internal sealed class StreamCommand : EngineOptions, ICommand
     public int Run(CommandContext context)
     {
         var plan = StreamPlanReader.Read(Plan);
-        if (Ablate is not null) plan = plan with { Ablations = StreamPlanReader.ParseAblations(Ablate.Replace('-', '_')) };
+        if (Ablate is not null) plan = plan with { Ablations = StreamPlanReader.ParseAblations(Ablate) };
         if (Seeds is not null) plan = plan with { Seeds = ParseSeeds(Seeds) };
         if (FromScratch) plan = plan with { Base = plan.Base with { Kind = StreamBaseKind.Scratch, ModelPath = null } };
         if (Output is not null) plan = plan with { Output = Path.GetFullPath(Output) };
