@@ -72,6 +72,10 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
             Say.Report(context, found);
             context.Stop.ThrowIfCancellationRequested();
         });
+        if (cells.Stages(features[0])[0].Training.Labels.Distinct(StringComparer.Ordinal).Count() < 2)
+        {
+            throw new UserException($"{plan.Stages[0].Cells.Data}: the training cells are of fewer than two cell types; there is nothing to tell apart");
+        }
         var bank = Bank ?? plan.Learning.BankCapacity;
         BaselineSetting[] settings = plan.Stages.Count > 1 ? [BaselineSetting.Joint, BaselineSetting.CurrentOnly, BaselineSetting.Replay] : [BaselineSetting.Joint];
         var (runs, fits) = (new List<StreamRun>(), new List<NamedFit>());

@@ -5,6 +5,7 @@ using Canal.Cli.Terminal;
 using Canal.Data;
 using Canal.Evaluation;
 using Canal.Models;
+using Canal.Simulation;
 using CommandLine;
 using CommandLine.Text;
 
@@ -36,6 +37,7 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
         using var file = ExpressionFiles.Open(File);
         var cells = Cells(file);
         var known = AnnotatedFile.KnownTypes(File).ToHashSet(StringComparer.Ordinal);
+        var simulated = AnnotatedFile.IsSimulated(File) || StudySimulator.IsSimulated(file);
         var taught = cells.Where(c => known.Contains(c.Truth)).ToList();
         var novel = cells.Where(c => !known.Contains(c.Truth)).ToList();
         var best = ClassificationMetrics.Of([.. taught.Select(c => c.Truth)], [.. taught.Select(c => c.Best)]);
@@ -65,10 +67,12 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
                     open.HScore,
                     NoveltyAuroc = auroc,
                     NoveltyFpr95 = fpr,
+                    Simulated = simulated,
                 },
                 JsonOutput.Options));
             return ExitCodes.Done;
         }
+        if (simulated) context.Out.WriteLine("These cells, or those that the model was made from, are simulated.");
         WriteConfusion(context, confusion);
         TextTable.Write(context.Out, ["measure", "value", "of"], new (string Name, double Value, string Of)[]
         {

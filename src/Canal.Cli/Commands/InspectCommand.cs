@@ -4,6 +4,7 @@ using Canal.Cli.Terminal;
 using Canal.Data;
 using Canal.Learning;
 using Canal.Models;
+using Canal.Simulation;
 using CommandLine;
 using CommandLine.Text;
 
@@ -50,6 +51,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
         var file = reader.File;
         var columns = file.ObsColumns.Select(name => (Name: name, Values: Values(file, name))).ToList();
         var quality = reader.Quality;
+        var simulated = StudySimulator.IsSimulated(file);
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(
@@ -58,6 +60,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
                     File,
                     Cells = file.CellCount,
                     Genes = file.GeneNames(reader.Source.Location).Count,
+                    Simulated = simulated,
                     file.Matrices,
                     Used = reader.Source.Location,
                     State = reader.Source.State,
@@ -71,6 +74,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
             return;
         }
         context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{SafeText.OneLine(File)}: {file.CellCount:N0} cells x {file.GeneNames(reader.Source.Location).Count:N0} genes"));
+        if (simulated) context.Out.WriteLine(StudySimulator.Notice);
         context.Out.WriteLine("matrices: " + SafeText.OneLine(string.Join(", ", file.Matrices)));
         context.Out.WriteLine("counts from " + SafeText.OneLine($"{reader.Source.Location}: {reader.Source.Description}"));
         context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"expressed genes: cells under {quality.FewestGenes:0.#} are of low quality"));

@@ -23,6 +23,16 @@ public static class AnnotatedFile
         return names;
     });
 
+    /// <summary>Whether the labels come from a model that was made from simulated cells (<c>uns/canal/simulated</c>).</summary>
+    /// <exception cref="UserException">The file was not written by <c>canal annotate</c>.</exception>
+    public static bool IsSimulated(string path) => H5adErrors.Reading(path, () =>
+    {
+        using var file = Hdf5File.OpenRead(path);
+        using var uns = Group(file.Root, "uns", path);
+        using var canal = Group(uns, "canal", path);
+        return canal.Has("simulated");
+    });
+
     private static Hdf5Group Group(Hdf5Group parent, string name, string path) => parent.Has(name) ? parent.OpenGroup(name) : throw Foreign(path);
 
     private static UserException Foreign(string path) => new($"{path}: not a file that canal annotate wrote (no uns/canal/cell_types); annotate it first.");
