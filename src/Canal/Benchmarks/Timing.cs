@@ -9,6 +9,9 @@ namespace Canal.Benchmarks;
 /// <param name="Best">The fastest: what the machine does when nothing disturbs it.</param>
 public sealed record Timing(int Runs, double Median, double P95, double Best)
 {
+    // The runtime compiles a loop for speed only after it has run for a while.
+    private const double WarmSeconds = 0.3;
+
     /// <summary>From the seconds of single runs.</summary>
     public static Timing Of(IReadOnlyList<double> seconds)
     {
@@ -17,7 +20,7 @@ public sealed record Timing(int Runs, double Median, double P95, double Best)
         return new Timing(sorted.Length, sorted[sorted.Length / 2], sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(0.95 * sorted.Length) - 1)], sorted[0]);
     }
 
-    /// <summary>Runs once to warm up, then until both so many runs and so much time have passed.</summary>
+    /// <summary>Runs to warm up, at least once, then until both so many runs and so much time have passed.</summary>
     /// <param name="run">What is timed.</param>
     /// <param name="leastRuns">Fewest runs.</param>
     /// <param name="leastSeconds">Least time.</param>
@@ -25,7 +28,11 @@ public sealed record Timing(int Runs, double Median, double P95, double Best)
     public static Timing Measure(Action run, int leastRuns, double leastSeconds, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(run);
-        run();
+        for (var start = Stopwatch.GetTimestamp(); ;)
+        {
+            run();
+            if (Stopwatch.GetElapsedTime(start).TotalSeconds >= Math.Min(WarmSeconds, leastSeconds)) break;
+        }
         var seconds = new List<double>();
         for (var total = 0.0; seconds.Count < leastRuns || total < leastSeconds; total += seconds[^1])
         {
