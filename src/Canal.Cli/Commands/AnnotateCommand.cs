@@ -40,13 +40,13 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
     public int Run(CommandContext context)
     {
         var rule = Novelty is null ? (NoveltyRule?)null : NoveltyRules.Parse(Novelty);
+        var folder = OutputFile.Check(Output, Data, Model);
         var csv = Path.GetExtension(Output).ToLowerInvariant() switch
         {
             ".csv" => true,
             ".h5ad" => false,
             _ => throw new UserException($"{Output}: the output's name must end in .h5ad (a copy with the labels) or .csv (the labels alone)"),
         };
-        var folder = OutputFile.Check(Output, Model);
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         var model = ModelFile.Load(Model);

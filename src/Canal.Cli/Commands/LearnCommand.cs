@@ -79,7 +79,7 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         if (FromScratch == (Model is not null)) throw new UserException("give either --model PREVIOUS or --from-scratch");
         var settings = LearningSettings().Validated();
         var (geometry, panel) = (Geometry(), PanelGenes());
-        var folder = OutputFile.Check(Output, Data);
+        var folder = OutputFile.CheckModel(Output, Model is null ? [Data] : [Data, Model]);
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         using var reader = DataSetReader.Open(Data, ForTraining(this, folder, StageName));

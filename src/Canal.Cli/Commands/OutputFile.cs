@@ -16,8 +16,28 @@ internal static class OutputFile
         if (!Directory.Exists(folder)) throw new UserException($"{path}: the folder {folder} does not exist; create it or choose another output");
         foreach (var input in inputs)
         {
-            if (Path.GetFullPath(input) == full) throw new UserException($"{path}: this is an input; choose another output");
+            if (Followed(Path.GetFullPath(input)) == Followed(full)) throw new UserException($"{path}: this is an input; choose another output");
         }
         return folder;
+    }
+
+    /// <summary>As <see cref="Check"/>, for a model.</summary>
+    public static string CheckModel(string path, params IEnumerable<string> inputs)
+    {
+        var folder = Check(path, inputs);
+        return Path.GetExtension(path).Equals(".safetensors", StringComparison.OrdinalIgnoreCase) ? folder
+            : throw new UserException($"{path}: a model's name must end in .safetensors");
+    }
+
+    private static string Followed(string path)
+    {
+        try
+        {
+            return File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        }
+        catch (IOException)
+        {
+            return path; // nothing there, or links in a circle: opening it says so
+        }
     }
 }

@@ -47,7 +47,7 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
             MaxEpochs = Epochs, Patience = Patience, Batch = Batch, Accumulation = Accumulation, Rate = Rate, Seed = Seed,
         }.Validated();
         var (geometry, panel, paths) = (Geometry(), PanelGenes(), Data.ToList());
-        var folder = OutputFile.Check(Output, paths);
+        var folder = OutputFile.CheckModel(Output, paths);
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         var readers = new List<DataSetReader>();

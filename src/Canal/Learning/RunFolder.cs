@@ -7,6 +7,7 @@ namespace Canal.Learning;
 public sealed class RunFolder : IDisposable
 {
     private readonly FileStream gate;
+    private bool released;
 
     private RunFolder(string path, FileStream gate) => (Path, this.gate) = (path, gate);
 
@@ -15,6 +16,9 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Where the training state lies.</summary>
     public string StatePath => System.IO.Path.Combine(Path, "state.safetensors");
+
+    /// <summary>Whether there is a state to go on from.</summary>
+    public bool HasState => File.Exists(StatePath);
 
     /// <summary>Where scratch data may lie; safe to delete at any time.</summary>
     public string ScratchPath(string name) => System.IO.Path.Combine(Path, name);
@@ -46,10 +50,12 @@ public sealed class RunFolder : IDisposable
     /// <summary>Removes the folder: the output is written.</summary>
     public void Remove()
     {
-        Clean(everything: true);
-        gate.Dispose();
+        if (released) return;
+        released = true;
         try
         {
+            Clean(everything: true);
+            gate.Dispose();
             Directory.Delete(Path, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -58,8 +64,14 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => gate.Dispose();
+    /// <summary>Lets the folder go; one without a state, which a later run would find nothing in, is removed.</summary>
+    public void Dispose()
+    {
+        if (released) return;
+        if (!HasState) Remove();
+        released = true;
+        gate.Dispose();
+    }
 
     // What a kill left half-written or in scratch goes; the state stays unless everything is to go.
     private void Clean(bool everything)

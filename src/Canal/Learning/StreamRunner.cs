@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Canal.Data;
 using Canal.Engine.Devices;
 using Canal.Evaluation;
 using Canal.Models;
@@ -36,6 +37,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
 
     private StreamOutcome RunAll(IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
+        CheckInputs(cancel);
         Directory.CreateDirectory(plan.Output);
         var scratch = ScratchFolder ?? Directory.CreateDirectory(Path.Combine(plan.Output, "scratch.partial")).FullName;
         using var cells = new StreamCellsCache(plan, scratch, progress);
@@ -55,6 +57,23 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         outcome.Measures.Write(plan.Output);
         if (ScratchFolder is null) Directory.Delete(scratch, recursive: true);
         return outcome;
+    }
+
+    // What cannot be read is said before anything is written or learned.
+    private void CheckInputs(CancellationToken cancel)
+    {
+        if (plan.Vocabulary is { } vocabulary) GeneVocabulary.Load(vocabulary);
+        if (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path }) ModelFile.Load(path);
+        using var cells = new StreamCellsCache(plan, ScratchFolder ?? Path.GetTempPath(), null);
+        foreach (var source in plan.Base.Cells) Check(source, null);
+        foreach (var stage in plan.Stages) Check(stage.Cells, stage.Label);
+        foreach (var test in plan.Tests) Check(test.Cells, test.Label);
+
+        void Check(StreamCells source, string? label)
+        {
+            cancel.ThrowIfCancellationRequested();
+            cells.Open(source, label, source.Data).Dispose();
+        }
     }
 
     private AnnotationModel Base(string folder, ulong seed, StreamCellsCache cells, IProgress<LearningProgress>? progress, CancellationToken cancel)

@@ -44,8 +44,8 @@ internal interface ITrainingTask
 internal sealed record RunContext(
     RunFolder? Folder, IReadOnlyList<KeyValuePair<string, string>> Settings, IProgress<LearningProgress>? Progress, CancellationToken Cancel)
 {
-    /// <summary>What an interrupted run throws: with a folder, its name.</summary>
-    public OperationCanceledException Interrupted() => Folder is null ? new OperationCanceledException(Cancel) : new RunInterruptedException(Folder.Path);
+    /// <summary>What an interrupted run throws: with a state to go on from, the name of its folder.</summary>
+    public OperationCanceledException Interrupted() => Folder is not { HasState: true } ? new OperationCanceledException(Cancel) : new RunInterruptedException(Folder.Path);
 }
 
 /// <summary>How long a loop runs and how it counts.</summary>
