@@ -129,6 +129,7 @@ internal static unsafe class LayerNormKernels
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void AddParameters(float* dgamma, float* dy, float* x, float mean, float rstd)
         {
             unchecked
@@ -146,25 +147,32 @@ internal static unsafe class LayerNormKernels
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void InputRow(float* dx, float* dy, float* x, float mean, float rstd)
         {
             unchecked
             {
-                // mean(g) and mean(g n), in sixteen lanes each.
-                var (sums, products) = (Lanes16<V>.Create(0), Lanes16<V>.Create(0));
-                var (m16, r16) = (Lanes16<V>.Create(-mean), Lanes16<V>.Create(rstd));
+                // mean(g) and mean(g n), in sixteen lanes each, kept in plain locals (see Reduce).
+                V g0 = V.Zero, g1 = V.Zero, g2 = V.Zero, g3 = V.Zero;
+                V p0 = V.Zero, p1 = V.Zero, p2 = V.Zero, p3 = V.Zero;
+                var (m, r) = (V.Create(mean), V.Create(rstd));
                 var i = 0;
                 for (; i <= Columns - Lanes16<V>.Count; i += Lanes16<V>.Count)
                 {
-                    AddBlock(ref sums, ref products, Lanes16<V>.Load(dy + i), Lanes16<V>.Load(Gamma + i), Lanes16<V>.Load(x + i), m16, r16);
+                    Add(ref g0, ref p0, dy + i, Gamma + i, x + i, m, r);
+                    if (V.Count == 16) continue;
+                    Add(ref g1, ref p1, dy + i + V.Count, Gamma + i + V.Count, x + i + V.Count, m, r);
+                    if (V.Count == 8) continue;
+                    Add(ref g2, ref p2, dy + i + (2 * V.Count), Gamma + i + (2 * V.Count), x + i + (2 * V.Count), m, r);
+                    Add(ref g3, ref p3, dy + i + (3 * V.Count), Gamma + i + (3 * V.Count), x + i + (3 * V.Count), m, r);
                 }
+                var (sums, products) = (Lanes16<V>.Of(g0, g1, g2, g3), Lanes16<V>.Of(p0, p1, p2, p3));
                 if (i < Columns)
                 {
                     var count = Columns - i;
-                    AddBlock(ref sums, ref products, Lanes16<V>.Load(dy + i, count, 0), Lanes16<V>.Load(Gamma + i, count, 0), Lanes16<V>.Load(x + i, count, mean), m16, r16);
+                    AddBlock(ref sums, ref products, Lanes16<V>.Load(dy + i, count, 0), Lanes16<V>.Load(Gamma + i, count, 0), Lanes16<V>.Load(x + i, count, mean), Lanes16<V>.Create(-mean), Lanes16<V>.Create(rstd));
                 }
                 var (meanG, meanGN) = (V.Create(sums.Sum() / Columns), V.Create(products.Sum() / Columns));
-                var (m, r) = (V.Create(mean), V.Create(rstd));
                 for (var c = 0; c < Columns; c += V.Count)
                 {
                     var lanes = Columns - c;
@@ -175,6 +183,14 @@ internal static unsafe class LayerNormKernels
                     V.Store(gradient, dx + c, lanes);
                 }
             }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Add(ref V sum, ref V product, float* dy, float* gamma, float* x, V mean, V rstd)
+        {
+            var g = V.Load(dy) * V.Load(gamma);
+            sum += g;
+            product = V.FusedMultiplyAdd(g, (V.Load(x) - mean) * rstd, product);
         }
 
         private static void AddBlock(
