@@ -3,23 +3,26 @@
 set -euo pipefail
 canal=bin/canal
 out=demo
+step() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 rm -rf "$out"
-step() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 
-step "1. Simulate three studies (they and everything made from them say that they are simulated)"
-$canal simulate -o $out/data --seed 1
+step "1. Simulate three studies and one unseen (they and everything made from them say that they are simulated)"
+$canal simulate -o $out --seed 1
 
-step "2. Pre-train, then learn the studies stage after stage; beside it, what fine-tuning alone forgets"
-$canal stream $out/data/stream.json
+step "2. Pre-train, then learn the studies one after another; beside it, what fine-tuning alone forgets"
+$canal stream $out/stream.json > /dev/null
 
-step "3. Annotate new cells, a type among them that no stage has taught"
-$canal annotate $out/data/new_cells.h5ad --model $out/data/stream/seed-1/full/stage-3.safetensors -o $out/annotated.h5ad
-$canal evaluate $out/annotated.h5ad --truth cell_type
+step "3. Annotate the unseen study, which has two cell types that nobody taught"
+model=$(ls $out/results/seed-1/full/stage-3-*.safetensors)
+$canal annotate $out/study_unseen.h5ad --model "$model" -o $out/annotated.h5ad
 
 step "4. Which genes the model looks at"
-$canal explain $out/data/new_cells.h5ad --model $out/data/stream/seed-1/full/stage-3.safetensors -o $out/genes.csv
+$canal explain $out/study_unseen.h5ad --model "$model" -o $out/genes.csv
 
-step "What you have now"
-$canal stream $out/data/stream.json --show
-printf '%s\n' "Written: $out/data (simulated studies, models, matrix.json, matrix.csv), $out/annotated.h5ad, $out/genes.csv" \
-    "Next: bin/canal annotate YOUR.h5ad --model MODEL -o OUT.h5ad; bin/canal learn YOUR.h5ad --label cell_type --from-scratch -o MODEL; bin/canal --help"
+step "5. The result: the accuracy matrix, forgetting, and the novel cells found"
+$canal stream $out/stream.json 2> /dev/null
+$canal evaluate $out/annotated.h5ad --truth cell_type
+printf '%s\n' \
+    "Files: $out/*.h5ad (simulated studies), $out/results (models, matrix.json, matrix.csv, logs), $out/annotated.h5ad, $out/genes.csv" \
+    "Next:  bin/canal learn YOUR.h5ad --label cell_type --from-scratch -o model.safetensors" \
+    "       bin/canal annotate NEW.h5ad --model model.safetensors -o labelled.h5ad      (bin/canal --help lists all commands)"

@@ -31,6 +31,9 @@ internal static class Help
         return ExitCodes.User;
     }
 
+    /// <summary>An example for a command's help: only the options that matter to it are shown, not those at their defaults.</summary>
+    public static Example Example(string text, object sample) => new(text, new UnParserSettings { SkipDefault = true }, sample);
+
     public static string Version() => typeof(Help).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 
     private static HelpText Shape(HelpText text)

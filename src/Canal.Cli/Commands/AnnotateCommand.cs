@@ -17,8 +17,8 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("Write a copy with the labels in obs and the embedding in obsm", new AnnotateCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "labelled.h5ad" }),
-        new("Labels alone, with a majority label a cluster", new AnnotateCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "labels.csv", Cluster = "leiden" }),
+        Help.Example("Write a copy with the labels in obs and the embedding in obsm", new AnnotateCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "labelled.h5ad" }),
+        Help.Example("Labels alone, with a majority label a cluster", new AnnotateCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "labels.csv", Cluster = "leiden" }),
     ];
 
     [Value(0, MetaName = "DATA", Required = true, HelpText = "Data set (.h5ad).")]

@@ -16,9 +16,9 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("All stages of a stream: joint, current only, replay", new BaselineCommand { Data = "stream.json" }),
-        new("One study for training, one for testing, on the genes of a model", new BaselineCommand { Data = "a.h5ad", Test = "b.h5ad", Model = "stage2.safetensors" }),
-        new("One study with its own split", new BaselineCommand { Data = "a.h5ad", Where = "split == train", Test = "a.h5ad", TestWhere = "split == test" }),
+        Help.Example("All stages of a stream: joint, current only, replay", new BaselineCommand { Data = "stream.json" }),
+        Help.Example("One study for training, one for testing, on the genes of a model", new BaselineCommand { Data = "a.h5ad", Test = "b.h5ad", Model = "stage2.safetensors" }),
+        Help.Example("One study with its own split", new BaselineCommand { Data = "a.h5ad", Where = "split == train", Test = "a.h5ad", TestWhere = "split == test" }),
     ];
 
     [Value(0, MetaName = "DATA", Required = true, HelpText = "Stream file (.json), or labelled data set (.h5ad) to train on.")]

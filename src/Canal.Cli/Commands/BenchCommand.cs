@@ -15,8 +15,8 @@ internal sealed class BenchCommand : EngineOptions, ICommand
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("Everything, in a minute or two", new BenchCommand()),
-        new("A first look at labelling alone", new BenchCommand { Job = BenchmarkJob.Annotate, Quick = true }),
+        Help.Example("Everything, in a minute or two", new BenchCommand()),
+        Help.Example("A first look at labelling alone", new BenchCommand { Job = BenchmarkJob.Annotate, Quick = true }),
     ];
 
     [Option("job", Default = BenchmarkJob.All, HelpText = "What to measure.")]

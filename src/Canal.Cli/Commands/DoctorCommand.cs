@@ -14,7 +14,7 @@ namespace Canal.Cli.Commands;
 internal sealed class DoctorCommand : CommonOptions, ICommand
 {
     [Usage(ApplicationAlias = "canal")]
-    public static IEnumerable<Example> Examples => [new("Look at this machine", new DoctorCommand())];
+    public static IEnumerable<Example> Examples => [Help.Example("Look at this machine", new DoctorCommand())];
 
     /// <inheritdoc/>
     public int Run(CommandContext context)

@@ -16,7 +16,7 @@ namespace Canal.Cli.Commands;
 internal sealed class EvaluateCommand : CommonOptions, ICommand
 {
     [Usage(ApplicationAlias = "canal")]
-    public static IEnumerable<Example> Examples => [new("Against the labels of an obs column", new EvaluateCommand { File = "labelled.h5ad", Truth = "cell_type" })];
+    public static IEnumerable<Example> Examples => [Help.Example("Against the labels of an obs column", new EvaluateCommand { File = "labelled.h5ad", Truth = "cell_type" })];
 
     [Value(0, MetaName = "OUT", Required = true, HelpText = "Data set that canal annotate wrote (.h5ad).")]
     public string File { get; set; } = "";

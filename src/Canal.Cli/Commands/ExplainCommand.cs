@@ -14,13 +14,13 @@ namespace Canal.Cli.Commands;
 [Verb("explain", HelpText = "Which genes the model looks at, by cell type (gene attention, in linear time).")]
 internal sealed class ExplainCommand : DataOptions, ICommand
 {
-    private const int ShownGenes = 10;
+    private const int ShownGenes = 6;
 
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("Scores of every gene for every predicted type", new ExplainCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "genes.csv" }),
-        new("By known labels instead", new ExplainCommand { Data = "a.h5ad", Model = "stage2.safetensors", Output = "genes.csv", By = "cell_type" }),
+        Help.Example("Scores of every gene for every predicted type", new ExplainCommand { Data = "new.h5ad", Model = "stage2.safetensors", Output = "genes.csv" }),
+        Help.Example("By known labels instead", new ExplainCommand { Data = "a.h5ad", Model = "stage2.safetensors", Output = "genes.csv", By = "cell_type" }),
     ];
 
     [Value(0, MetaName = "DATA", Required = true, HelpText = "Data set (.h5ad).")]
@@ -92,24 +92,29 @@ internal sealed class ExplainCommand : DataOptions, ICommand
             Type: scores.Types[type],
             Cells: scores.Cells[type],
             Floor: scores.Floor[type],
-            Genes: Enumerable.Range(0, scores.Genes.Count).OrderByDescending(gene => scores.Scores[type, gene]).ThenBy(gene => gene).Take(ShownGenes).Select(gene => scores.Genes[gene]).ToList())).ToList();
+            Genes: Top(scores, gene => scores.Scores[type, gene]),
+            Specific: Top(scores, gene => scores.Scores[type, gene] / Enumerable.Range(0, scores.Types.Count).Average(other => scores.Scores[other, gene])))).ToList();
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(
-                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes }), model.Simulated }, JsonOutput.Options));
+                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes, SpecificGenes = t.Specific }), model.Simulated }, JsonOutput.Options));
             return;
         }
-        TextTable.Write(context.Out, ["type", "cells", "floor", "genes looked at most"], top.Select(t => (IReadOnlyList<string>)
+        TextTable.Write(context.Out, ["type", "cells", "floor", "genes looked at most", "looked at more than for other types"], top.Select(t => (IReadOnlyList<string>)
         [
             t.Type,
             t.Cells.ToString(CultureInfo.InvariantCulture),
             t.Floor.ToString("E2", CultureInfo.InvariantCulture),
             string.Join(' ', t.Genes),
+            string.Join(' ', t.Specific),
         ]));
         context.Out.WriteLine("Floor: the smallest score of any gene, the share that every gene gets; subtract it to compare types.");
         if (model.Simulated) context.Out.WriteLine("The model was made from simulated cells.");
         context.Out.WriteLine("Written: " + SafeText.OneLine(Output));
     }
+
+    private static List<string> Top(GeneAttentionScores scores, Func<int, double> score) =>
+        [.. Enumerable.Range(0, scores.Genes.Count).OrderByDescending(score).ThenBy(gene => gene).Take(ShownGenes).Select(gene => scores.Genes[gene])];
 
     private static int[]? Numbers(string? list, string option) => list is null ? null
         : [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)

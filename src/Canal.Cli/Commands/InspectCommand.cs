@@ -19,9 +19,9 @@ internal sealed class InspectCommand : DataOptions, ICommand
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("A data set", new InspectCommand { File = "new.h5ad" }),
-        new("A model", new InspectCommand { File = "stage2.safetensors" }),
-        new("How a data set fits a model", new InspectCommand { File = "new.h5ad", Model = "stage2.safetensors" }),
+        Help.Example("A data set", new InspectCommand { File = "new.h5ad" }),
+        Help.Example("A model", new InspectCommand { File = "stage2.safetensors" }),
+        Help.Example("How a data set fits a model", new InspectCommand { File = "new.h5ad", Model = "stage2.safetensors" }),
     ];
 
     [Value(0, MetaName = "FILE", Required = true, HelpText = "Data set (.h5ad) or model (.safetensors).")]

@@ -14,9 +14,9 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("The first study, on a base model", new LearnCommand { Data = "a.h5ad", Model = "base.safetensors", Output = "stage1.safetensors" }),
-        new("The next one", new LearnCommand { Data = "b.h5ad", Model = "stage1.safetensors", Output = "stage2.safetensors" }),
-        new("Without a base model", new LearnCommand { Data = "a.h5ad", FromScratch = true, Output = "stage1.safetensors" }),
+        Help.Example("The first study, on a base model", new LearnCommand { Data = "a.h5ad", Model = "base.safetensors", Output = "stage1.safetensors" }),
+        Help.Example("The next one", new LearnCommand { Data = "b.h5ad", Model = "stage1.safetensors", Output = "stage2.safetensors" }),
+        Help.Example("Without a base model", new LearnCommand { Data = "a.h5ad", FromScratch = true, Output = "stage1.safetensors" }),
     ];
 
     [Value(0, MetaName = "DATA", Required = true, HelpText = "Labelled data set (.h5ad).")]

@@ -18,9 +18,9 @@ internal sealed class PlanCommand : EngineOptions, ICommand
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("Labelling 50,000 cells with a model", new PlanCommand { Job = "annotate", Model = "stage2.safetensors", Cells = 50_000 }),
-        new("A stage of 5,000 cells, three types of them new, in at most 4 GiB", new PlanCommand { Job = "learn", Model = "stage1.safetensors", Cells = 5000, NewTypes = 3, MemoryLimit = "4G" }),
-        new("Pre-training a model that does not exist yet", new PlanCommand { Job = "pretrain", Size = "scbert", Panel = 2000, Cells = 20_000 }),
+        Help.Example("Labelling 50,000 cells with a model", new PlanCommand { Job = "annotate", Model = "stage2.safetensors", Cells = 50_000 }),
+        Help.Example("A stage of 5,000 cells, three types of them new, in at most 4 GiB", new PlanCommand { Job = "learn", Model = "stage1.safetensors", Cells = 5000, NewTypes = 3, MemoryLimit = "4G" }),
+        Help.Example("Pre-training a model that does not exist yet", new PlanCommand { Job = "pretrain", Size = "scbert", Panel = 2000, Cells = 20_000 }),
     ];
 
     [Value(0, MetaName = "JOB", Required = true, HelpText = "annotate, explain, learn or pretrain.")]

@@ -13,7 +13,7 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
 {
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
-        [new("Pre-train on two studies; the gene panel is chosen on the first", new PretrainCommand { Data = ["a.h5ad", "b.h5ad"], Output = "base.safetensors" })];
+        [Help.Example("Pre-train on two studies; the gene panel is chosen on the first", new PretrainCommand { Data = ["a.h5ad", "b.h5ad"], Output = "base.safetensors" })];
 
     [Value(0, MetaName = "DATA", Required = true, Min = 1, HelpText = "Data sets (.h5ad).")]
     public IEnumerable<string> Data { get; set; } = [];

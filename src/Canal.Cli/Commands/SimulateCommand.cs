@@ -11,7 +11,7 @@ namespace Canal.Cli.Commands;
 internal sealed class SimulateCommand : CommonOptions, ICommand
 {
     [Usage(ApplicationAlias = "canal")]
-    public static IEnumerable<Example> Examples => [new("Three studies and a stream file, then run it with canal stream demo/stream.json", new SimulateCommand { Output = "demo" })];
+    public static IEnumerable<Example> Examples => [Help.Example("Three studies and a stream file, then run it with canal stream demo/stream.json", new SimulateCommand { Output = "demo" })];
 
     [Option('o', "output", Required = true, HelpText = "Folder for the studies and the stream file.")]
     public string Output { get; set; } = "";

@@ -13,8 +13,8 @@ internal sealed class StreamCommand : EngineOptions, ICommand
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
-        new("Run a stream; the same command resumes it", new StreamCommand { Plan = "stream.json" }),
-        new("Beside the full method, what it forgets without replay", new StreamCommand { Plan = "stream.json", Ablate = "fine-tune,joint" }),
+        Help.Example("Run a stream; the same command resumes it", new StreamCommand { Plan = "stream.json" }),
+        Help.Example("Beside the full method, what it forgets without replay", new StreamCommand { Plan = "stream.json", Ablate = "fine-tune,joint" }),
     ];
 
     [Value(0, MetaName = "PLAN", Required = true, HelpText = "Stream file (JSON; bench/streams/blood.json is an example).")]
