@@ -85,7 +85,9 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
 
         Assert.Equal(source.CellCount + 1, lines.Count);
         Assert.Equal(source.CellNames, lines.Skip(1).Select(cells => cells[0]));
-        foreach (var (name, place) in lines[0].Select((name, place) => (name, place)).Skip(1))
+        Assert.Equal("simulated", lines[0][^1]);
+        Assert.All(lines.Skip(1), cells => Assert.Equal("true", cells[^1]));
+        foreach (var (name, place) in lines[0].SkipLast(1).Select((name, place) => (name, place)).Skip(1))
         {
             var stored = copy.ReadObs(name).Values;
             for (var cell = 0; cell < copy.CellCount; cell++) AssertSame(lines[cell + 1][place], stored[cell] ?? "", $"{name} of cell {cell}");
@@ -142,7 +144,9 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
     {
         var run = Done("evaluate", stream.Annotated, "--truth", "cell_type", "--confusion", folder["confusion.csv"]);
         var json = Json("evaluate", stream.Annotated, "--truth", "cell_type");
-        var rows = File.ReadAllLines(folder["confusion.csv"]).Skip(1).ToList();
+        var confusion = File.ReadAllLines(folder["confusion.csv"]);
+        var rows = confusion.Skip(1).ToList();
+        Assert.StartsWith("truth \\ predicted (simulated),", confusion[0], StringComparison.Ordinal);
 
         foreach (var word in new[] { "truth \\ label", "macro-F1", "adjusted Rand index", "H-score", "AUROC" }) Assert.Contains(word, run.Out, StringComparison.Ordinal);
         Assert.Equal(60, json["cells"]!.GetValue<int>());
@@ -159,7 +163,7 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
         var lines = File.ReadAllLines(folder["genes.csv"]);
         using var file = ExpressionFiles.Open(stream.Study1);
 
-        Assert.Equal(["gene", .. file.ReadObs("cell_type").Values.Distinct().Order(StringComparer.Ordinal)], lines[0].Split(',').Take(1).Concat(lines[0].Split(',').Skip(1).Order(StringComparer.Ordinal)));
+        Assert.Equal(["gene (simulated)", .. file.ReadObs("cell_type").Values.Distinct().Order(StringComparer.Ordinal)], lines[0].Split(',').Take(1).Concat(lines[0].Split(',').Skip(1).Order(StringComparer.Ordinal)));
         Assert.Equal(ModelFile.Load(stream.Stage2).Panel.Symbols, lines.Skip(1).Select(line => line.Split(',')[0]));
         Assert.Contains("genes looked at most", run.Out, StringComparison.Ordinal);
     }

@@ -60,9 +60,9 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
             cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = clusters is null ? null : [.. cells.Rows.Select(row => clusters[row])] }, progress, context.Stop);
         progress.Dispose();
         context.Stop.ThrowIfCancellationRequested();
-        if (csv) AnnotationOutput.WriteCsv(result, Output);
+        if (csv) AnnotationOutput.WriteCsv(result, Output, simulated: model.Simulated || cells.Report.Simulated);
         else AnnotationOutput.WriteH5ad(result, reader.File.CellCount, Data, Output, model, Path.GetFileName(Model), Settings(), context.Stop);
-        Summarise(context, result, model);
+        Summarise(context, result, model, cells.Report.Simulated);
         return ExitCodes.Done;
     }
 
@@ -74,7 +74,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         return settings;
     }
 
-    private void Summarise(CommandContext context, AnnotationResult result, AnnotationModel model)
+    private void Summarise(CommandContext context, AnnotationResult result, AnnotationModel model, bool simulated)
     {
         var labels = Enumerable.Range(0, result.Count).GroupBy(result.LabelOf, StringComparer.Ordinal)
             .OrderBy(g => g.Key == CellTypeLibrary.Unassigned).ThenByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal)
@@ -89,7 +89,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
                     Labels = labels.Select(l => new { l.Label, l.Cells, MeanConfidence = l.Confidence }),
                     LowQuality = result.LowQuality.Count(low => low),
                     NoveltyRule = result.Rule,
-                    model.Simulated,
+                    Simulated = simulated || model.Simulated,
                 },
                 JsonOutput.Options));
             return;
@@ -103,6 +103,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         ]));
         var low = result.LowQuality.Count(flag => flag);
         if (low > 0) context.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{low} cells are of low quality (canal_reason says which)."));
+        if (simulated) context.Out.WriteLine("These cells are simulated.");
         if (model.Simulated) context.Out.WriteLine("The model was made from simulated cells.");
         context.Out.WriteLine("Written: " + SafeText.OneLine(Output));
     }

@@ -64,6 +64,7 @@ internal sealed record BaselineReport(
                 run.Variant, Percent(accuracy.AverageAccuracy), Percent(accuracy.AverageIncrementalAccuracy), Percent(accuracy.Forgetting), Percent(accuracy.BackwardTransfer), Percent(f1.AverageAccuracy),
             ];
         }));
+        output.WriteLine("Averages are over the stages' own test sets after the last stage; incremental: after every stage, over those taught.");
     }
 
     /// <summary>Everything as JSON: the matrices as <c>canal stream</c> writes them, the genes and the fits.</summary>

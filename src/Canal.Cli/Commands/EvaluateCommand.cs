@@ -47,7 +47,7 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
         var calibration = NoveltyMetrics.CalibrationError([.. taught.Select(c => c.Confidence)], [.. taught.Select(c => c.Best == c.Truth)]);
         var accepted = taught.Count == 0 ? double.NaN : (double)taught.Count(c => c.Label != CellTypeLibrary.Unassigned) / taught.Count;
         var confusion = new ConfusionMatrix([.. cells.Select(c => c.Truth)], [.. cells.Select(c => c.Label)]);
-        if (Confusion is not null) AtomicFile.Write(Confusion, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(confusion.ToCsv())));
+        if (Confusion is not null) AtomicFile.Write(Confusion, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(confusion.ToCsv(simulated))));
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(

@@ -56,8 +56,9 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         var scores = GeneAttentionProfile.Compute(device, model, cells, types, blocks, heads, progress, context.Stop);
         progress.Dispose();
         if (scores.Types.Count == 0) throw new UserException($"{Data}: no cell to explain; all are without a type");
-        Write(scores);
-        Summarise(context, scores, model);
+        var simulated = model.Simulated || cells.Report.Simulated;
+        Write(scores, simulated);
+        Summarise(context, scores, model, simulated);
         return ExitCodes.Done;
     }
 
@@ -74,10 +75,10 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         return [.. Enumerable.Range(0, result.Count).Select(cell => result.IsNovel(cell) ? null : result.BestOf(cell))];
     }
 
-    private void Write(GeneAttentionScores scores) => AtomicFile.Write(Output, stream =>
+    private void Write(GeneAttentionScores scores, bool simulated) => AtomicFile.Write(Output, stream =>
     {
         using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-        writer.WriteLine("gene," + string.Join(',', scores.Types.Select(Csv.Field)));
+        writer.WriteLine((simulated ? "gene (simulated)," : "gene,") + string.Join(',', scores.Types.Select(Csv.Field)));
         for (var gene = 0; gene < scores.Genes.Count; gene++)
         {
             writer.Write(Csv.Field(scores.Genes[gene]));
@@ -86,7 +87,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         }
     });
 
-    private void Summarise(CommandContext context, GeneAttentionScores scores, AnnotationModel model)
+    private void Summarise(CommandContext context, GeneAttentionScores scores, AnnotationModel model, bool simulated)
     {
         var top = Enumerable.Range(0, scores.Types.Count).Select(type => (
             Type: scores.Types[type],
@@ -97,7 +98,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(
-                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes, SpecificGenes = t.Specific }), model.Simulated }, JsonOutput.Options));
+                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes, SpecificGenes = t.Specific }), Simulated = simulated }, JsonOutput.Options));
             return;
         }
         TextTable.Write(context.Out, ["type", "cells", "floor", "genes looked at most", "looked at more than for other types"], top.Select(t => (IReadOnlyList<string>)
@@ -109,7 +110,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
             string.Join(' ', t.Specific),
         ]));
         context.Out.WriteLine("Floor: the smallest score of any gene, the share that every gene gets; subtract it to compare types.");
-        if (model.Simulated) context.Out.WriteLine("The model was made from simulated cells.");
+        if (simulated) context.Out.WriteLine(model.Simulated ? "The model was made from simulated cells." : "These cells are simulated.");
         context.Out.WriteLine("Written: " + SafeText.OneLine(Output));
     }
 

@@ -34,14 +34,18 @@ public static class AnnotationOutput
     }
 
     /// <summary>Writes one row a cell: its id and the columns that <see cref="WriteH5ad"/> adds to <c>obs</c>.</summary>
-    public static void WriteCsv(AnnotationResult result, string target)
+    /// <param name="result">The labels.</param>
+    /// <param name="target">The file.</param>
+    /// <param name="simulated">Whether the cells, or those that the model was made from, are simulated: a last column then says so.</param>
+    public static void WriteCsv(AnnotationResult result, string target, bool simulated = false)
     {
         ArgumentNullException.ThrowIfNull(result);
         AtomicFile.Write(target, stream =>
         {
             using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
             writer.Write("cell,canal_cell_type,canal_best,canal_confidence,canal_second,canal_second_confidence,canal_third,canal_third_confidence,canal_novelty,canal_reason");
-            writer.WriteLine(result.Clusters is null ? "" : ",canal_cluster_type,canal_cluster_confidence");
+            writer.Write(result.Clusters is null ? "" : ",canal_cluster_type,canal_cluster_confidence");
+            writer.WriteLine(simulated ? ",simulated" : "");
             for (var cell = 0; cell < result.Count; cell++)
             {
                 writer.Write(Csv.Field(result.CellIds[cell]));
@@ -50,7 +54,7 @@ public static class AnnotationOutput
                     writer.Write(',');
                     writer.Write(text);
                 }
-                writer.WriteLine();
+                writer.WriteLine(simulated ? ",true" : "");
             }
         });
     }

@@ -24,10 +24,11 @@ public sealed class ConfusionMatrix
     public int this[int truth, int predicted] => counts[(truth * Names.Count) + predicted];
 
     /// <summary>The matrix as comma-separated text: a row a true type.</summary>
-    public string ToCsv()
+    /// <param name="simulated">Whether the cells are simulated; the first field of the header then says so.</param>
+    public string ToCsv(bool simulated = false)
     {
         var text = new StringBuilder();
-        text.Append(Csv.Line(["truth \\ predicted", .. Names.Select(Csv.Field)]));
+        text.Append(Csv.Line([simulated ? "truth \\ predicted (simulated)" : "truth \\ predicted", .. Names.Select(Csv.Field)]));
         for (var truth = 0; truth < Names.Count; truth++)
         {
             text.Append(Csv.Line([Csv.Field(Names[truth]), .. Enumerable.Range(0, Names.Count).Select(predicted => Csv.Field(this[truth, predicted]))]));
