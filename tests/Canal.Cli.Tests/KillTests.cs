@@ -13,14 +13,14 @@ public sealed class KillTests(SimulatedStream stream) : IDisposable
     public void Dispose() => folder.Dispose();
 
     [SkippableFact]
-    public void LearnGoesOnAfterCtrlC() => GoesOnAfterCtrlC("epoch 3:", output => Learn(output));
+    public void LearnGoesOnAfterKillAndCtrlC() => GoesOnAfterKillAndCtrlC("epoch 5:", output => Learn(output));
 
     [SkippableFact]
-    public void PretrainGoesOnAfterCtrlC() => GoesOnAfterCtrlC(
-        "epoch 3:", output => ["pretrain", stream.Study1, "-o", output, "--epochs", "40", "--patience", "50", .. SimulatedStream.TinyNetwork]);
+    public void PretrainGoesOnAfterKillAndCtrlC() => GoesOnAfterKillAndCtrlC(
+        "epoch 5:", output => ["pretrain", stream.Study1, "-o", output, "--epochs", "40", "--patience", "50", .. SimulatedStream.TinyNetwork]);
 
     [SkippableFact]
-    public void AStreamGoesOnAfterCtrlC()
+    public void AStreamGoesOnAfterCtrlCAndKill()
     {
         Skip.If(OperatingSystem.IsWindows(), "There is no SIGINT to send here.");
         var plan = folder["plan.json"];
@@ -38,6 +38,11 @@ public sealed class KillTests(SimulatedStream stream) : IDisposable
             Assert.True(program.Wait() == ExitCodes.Interrupted, program.Error);
             Assert.Contains(folder["parts"], program.Error, StringComparison.Ordinal);
         }
+        using (var program = new ProgramProcess("stream", plan, "-o", folder["parts"]))
+        {
+            program.WaitFor("epoch 15:");
+            program.Kill();
+        }
         Assert.False(File.Exists(folder["parts/matrix.json"]));
         var rest = CommandLineRun.Of("stream", plan, "-o", folder["parts"]);
         Assert.True(rest.Code == ExitCodes.Done, rest.Error);
@@ -47,6 +52,27 @@ public sealed class KillTests(SimulatedStream stream) : IDisposable
             Assert.True(File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(file.Replace(folder["whole"], folder["parts"], StringComparison.Ordinal))), file);
         }
         Assert.Empty(Directory.GetDirectories(folder["parts"], "*.partial", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void AStopBeforeTheWritingLeavesTheOldOutput()
+    {
+        using var bad = new BadInput();
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        foreach (var command in new string[][]
+        {
+            Annotate(bad.Out("old.h5ad")), Annotate(bad.Out("old.csv")), Learn(bad.Out("old.safetensors")), ["explain", stream.Unseen, "-m", stream.Stage2, "-o", bad.Out("old.csv")],
+            ["pretrain", stream.Study1, "-o", bad.Out("old.safetensors"), .. SimulatedStream.TinyNetwork], ["simulate", "-o", bad.Out("studies"), "--cells", "60", "--genes", "250"],
+            ["stream", stream.StreamFile, "-o", bad.Out("results")], ["baseline", stream.StreamFile],
+        })
+        {
+            var run = CommandLineRun.Of(stop.Token, command);
+            Assert.True(run.Code == ExitCodes.Interrupted, $"{command[0]} ended with {run.Code}: {run.Error}");
+            Assert.Empty(run.Out);
+        }
+        foreach (var old in new[] { "old.h5ad", "old.csv", "old.safetensors" }) Assert.Equal("an output of yesterday", File.ReadAllText(bad.Out(old)));
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(bad.Out("old.csv"))!, ".*.tmp"));
     }
 
     [Fact]
@@ -104,11 +130,17 @@ public sealed class KillTests(SimulatedStream stream) : IDisposable
 
     private string[] Annotate(string output) => ["annotate", stream.Study2, "-m", stream.Stage2, "-o", output];
 
-    private void GoesOnAfterCtrlC(string moment, Func<string, string[]> command)
+    private void GoesOnAfterKillAndCtrlC(string moment, Func<string, string[]> command)
     {
         Skip.If(OperatingSystem.IsWindows(), "There is no SIGINT to send here.");
         var (output, partial) = (folder["model.safetensors"], folder["model.safetensors.partial"]);
         var expected = Whole(command(folder["whole.safetensors"]), folder["whole.safetensors"]);
+        using (var program = new ProgramProcess(command(output)))
+        {
+            program.WaitFor("epoch 1:");
+            program.Kill();
+        }
+        Assert.False(File.Exists(output));
         using (var program = new ProgramProcess(command(output)))
         {
             program.WaitFor(moment);
