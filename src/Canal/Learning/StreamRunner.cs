@@ -41,11 +41,12 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         Directory.CreateDirectory(plan.Output);
         var scratch = ScratchFolder ?? Directory.CreateDirectory(Path.Combine(plan.Output, "scratch.partial")).FullName;
         using var cells = new StreamCellsCache(plan, scratch, progress);
-        var runs = new List<VariantScores>();
+        var (runs, simulated) = (new List<VariantScores>(), false);
         foreach (var seed in plan.Seeds)
         {
             var folder = Path.Combine(plan.Output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}"));
             var start = Base(folder, seed, cells, progress, cancel);
+            simulated |= start.Simulated;
             var full = Variant(folder, seed, Ablation.None, start, cells, null, progress, cancel);
             runs.Add(full);
             foreach (var ablation in plan.Ablations)
@@ -53,7 +54,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
                 runs.Add(Variant(folder, seed, ablation, start, cells, full.Stages, progress, cancel));
             }
         }
-        var outcome = new StreamOutcome(Measures(runs) with { Simulated = cells.AnySimulated }, runs);
+        var outcome = new StreamOutcome(Measures(runs) with { Simulated = simulated || cells.AnySimulated }, runs);
         outcome.Measures.Write(plan.Output);
         if (ScratchFolder is null) Directory.Delete(scratch, recursive: true);
         return outcome;
