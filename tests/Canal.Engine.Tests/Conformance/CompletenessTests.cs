@@ -1,11 +1,19 @@
+using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Operations;
 
 namespace Canal.Engine.Tests.Conformance;
 
-/// <summary>No operation without a case, none with another's name.</summary>
+/// <summary>No operation without an implementation on every device, none without a case.</summary>
 public sealed class CompletenessTests
 {
     private static IEnumerable<Type> Operations => typeof(IOperation).Assembly.GetTypes().Where(t => t.IsValueType && t.IsAssignableTo(typeof(IOperation)));
+
+    [Fact]
+    public void TheProcessorImplementsEveryOperation()
+    {
+        using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+        Assert.Empty(Operations.Where(t => !device.Implements(t)).Select(t => t.Name));
+    }
 
     // Attention and the fused block are held to float64, canaries and equal bits by suites of their own: they carry state between passes.
     [Fact]
