@@ -3,6 +3,8 @@ CONFIGURATION ?= Release
 DOTNET ?= dotnet
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
+export DOTNET_CLI_UI_LANGUAGE = en
+export DOTNET
 
 .PHONY: all setup build test demo bench bundle clean
 
@@ -18,7 +20,7 @@ build: setup ## build everything; leaves a launcher at bin/canal
 test: build ## all tests; the last line counts them
 	@bash scripts/test.sh $(CONFIGURATION)
 
-demo: build ## the whole method on simulated studies, in about a minute
+demo: build ## the whole method on simulated studies, in about two minutes
 	@bash scripts/demo.sh
 
 bench: build ## kernels and whole jobs against the limits of this machine
@@ -28,4 +30,4 @@ bundle: setup ## one self-contained program in bin/bundle (no SDK needed to run 
 	@bash scripts/bundle.sh
 
 clean: ## everything that was built
-	@rm -rf bin demo src/*/bin src/*/obj tests/*/bin tests/*/obj
+	@rm -rf bin src/*/bin src/*/obj tests/*/bin tests/*/obj

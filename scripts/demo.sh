@@ -2,7 +2,7 @@
 # The whole method on data it simulates: three studies arrive one after another, the model keeps learning, new cells are annotated.
 set -euo pipefail
 canal=bin/canal
-out=demo
+out=bin/demo
 step() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 rm -rf "$out"
 
@@ -20,7 +20,7 @@ step "4. Which genes the model looks at"
 $canal explain $out/study_unseen.h5ad --model "$model" -o $out/genes.csv
 
 step "5. The result: the accuracy matrix, forgetting, and the novel cells found"
-$canal stream $out/stream.json 2> /dev/null
+$canal stream $out/stream.json 2> $out/results/again.log
 $canal evaluate $out/annotated.h5ad --truth cell_type
 printf '%s\n' \
     "Files: $out/*.h5ad (simulated studies), $out/results (models, matrix.json, matrix.csv, logs), $out/annotated.h5ad, $out/genes.csv" \

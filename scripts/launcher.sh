@@ -6,7 +6,7 @@ mkdir -p bin
 cat > bin/canal.new <<LAUNCHER
 #!/bin/sh
 root=\$(dirname "\$(dirname "\$(readlink -f "\$0")")")
-exec "\$root/src/Canal.Cli/bin/$configuration/net10.0/Canal.Cli" "\$@"
+exec "\${DOTNET:-dotnet}" "\$root/src/Canal.Cli/bin/$configuration/net10.0/Canal.Cli.dll" "\$@"
 LAUNCHER
 chmod +x bin/canal.new
 mv bin/canal.new bin/canal

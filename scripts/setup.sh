@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a fresh Debian or Ubuntu machine needs before the first build. Says in one line what it cannot do itself.
 set -eu
-if ! command -v dotnet >/dev/null 2>&1; then
+if ! command -v "${DOTNET:-dotnet}" >/dev/null 2>&1; then
     echo "setup: the .NET 10 SDK is missing (no 'dotnet' on the PATH): install the package dotnet-sdk-10.0 or see https://dot.net" >&2
     exit 3
 fi
@@ -25,8 +25,8 @@ if ! have_hdf5; then
         done
     fi
     if ! have_hdf5; then
-        echo "setup: libhdf5 is missing and could not be installed: install it (Debian, Ubuntu: sudo apt-get install libhdf5-103-1; Fedora: sudo dnf install hdf5) or name it in CANAL_HDF5" >&2
+        echo "setup: libhdf5 is missing and could not be installed: install it (Debian, Ubuntu: sudo apt-get install libhdf5-dev; Fedora: sudo dnf install hdf5) or name it in CANAL_HDF5" >&2
         exit 3
     fi
 fi
-dotnet restore Canal.sln -v quiet
+"${DOTNET:-dotnet}" restore Canal.sln -v quiet

@@ -1,22 +1,31 @@
 #!/usr/bin/env bash
-# Runs every test project and ends with one line: N passed, N failed, N skipped.
+# Runs every test project and ends with one line: N passed, N failed, N skipped. A project that crashes or does not start counts as a failure.
 set -u
 configuration=${1:-Release}
+export DOTNET_CLI_UI_LANGUAGE=en
+dotnet=${DOTNET:-dotnet}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-status=0
+passed=0 failed=0 skipped=0 status=0
 for project in tests/*.Tests/*.csproj; do
     echo "== $(basename "$project" .csproj)"
-    dotnet test "$project" -c "$configuration" --no-build --nologo -v quiet -- xUnit.ParallelizeTestCollections=true 2>&1 | tee -a "$log"
-    [ "${PIPESTATUS[0]}" = 0 ] || status=1
+    "$dotnet" test "$project" -c "$configuration" --no-build --nologo -v quiet --logger "console;verbosity=minimal" 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    summary=$(grep -E '^(Passed|Failed|Skipped)! +- Failed: +[0-9]+, Passed: +[0-9]+, Skipped: +[0-9]+' "$log" | tail -n 1)
+    if [ -z "$summary" ]; then
+        echo "$project did not finish (exit code $code); counted as one failure."
+        failed=$((failed + 1)) status=1
+        continue
+    fi
+    number() { echo "$summary" | sed -E "s/.*$1: +([0-9]+).*/\1/"; }
+    passed=$((passed + $(number Passed))) failed=$((failed + $(number Failed))) skipped=$((skipped + $(number Skipped)))
+    if [ "$code" != 0 ]; then
+        status=1
+        [ "$(number Failed)" != 0 ] || failed=$((failed + 1))
+    fi
 done
-sum() { grep -oE "$1: +[0-9]+" "$log" | grep -oE '[0-9]+' | paste -sd+ | sed 's/^$/0/' | bc_or_awk; }
-bc_or_awk() { awk -F+ '{ total = 0; for (i = 1; i <= NF; i++) total += $i; print total } END { if (NR == 0) print 0 }'; }
-passed=$(sum Passed); failed=$(sum Failed); skipped=$(sum Skipped)
-if [ "$skipped" != 0 ]; then
-    echo
-    echo "Skipped ($skipped), with their reasons above; most need the shared reference data (CANAL_SHARED, or ../shared)."
-fi
+echo
+[ "$skipped" = 0 ] || echo "Skipped: $skipped; the lines above give the reasons. Most need the shared reference data (CANAL_SHARED, or ../shared)."
 [ "$passed" != 0 ] || { echo "No test ran."; status=1; }
 echo "$passed passed, $failed failed, $skipped skipped"
 exit $status
