@@ -16,7 +16,7 @@ internal static class Help
             context.Out.WriteLine("canal " + Version());
             return ExitCodes.Done;
         }
-        if (arguments.Length == 0 || arguments is ["--help"] or ["help"] or ["-h"])
+        if (arguments.Length == 0 || arguments is ["--help"])
         {
             WriteOverview(arguments.Length == 0 ? context.Error : context.Out);
             return arguments.Length == 0 ? ExitCodes.User : ExitCodes.Done;
@@ -27,9 +27,18 @@ internal static class Help
             context.Out.WriteLine(help.ToString().TrimEnd());
             return ExitCodes.Done;
         }
-        foreach (var line in Sentences(errors)) context.Error.WriteLine("canal: " + Terminal.SafeText.OneLine(line));
+        foreach (var line in Sentences(errors, arguments[0])) context.Error.WriteLine("canal: " + Terminal.SafeText.OneLine(line));
         return ExitCodes.User;
     }
+
+    /// <summary>Reads the other ways of asking for help: <c>help</c>, <c>help COMMAND</c>, <c>-h</c>.</summary>
+    public static string[] Normalise(string[] arguments) => arguments switch
+    {
+        ["help"] or ["-h"] => ["--help"],
+        ["help", var command] => [command, "--help"],
+        [var command, .., "-h"] => [command, "--help"],
+        _ => arguments,
+    };
 
     /// <summary>An example for a command's help: only the options that matter to it are shown, not those at their defaults.</summary>
     public static Example Example(string text, object sample) => new(text, new UnParserSettings { SkipDefault = true }, sample);
@@ -60,7 +69,7 @@ internal static class Help
         output.WriteLine("  First try: canal simulate -o demo && canal stream demo/stream.json");
     }
 
-    private static IEnumerable<string> Sentences(Error[] errors)
+    private static IEnumerable<string> Sentences(Error[] errors, string command)
     {
         foreach (var error in errors)
         {
@@ -68,10 +77,10 @@ internal static class Help
             {
                 BadVerbSelectedError bad => $"there is no command '{bad.Token}'; canal --help lists them",
                 NoVerbSelectedError => "a command is missing; canal --help lists them",
-                UnknownOptionError unknown => $"there is no option '{unknown.Token}' here; canal COMMAND --help lists them",
-                MissingRequiredOptionError missing => $"{Name(missing.NameInfo)} is missing; canal COMMAND --help shows an example",
+                UnknownOptionError unknown => $"there is no option '{unknown.Token}' here; canal {command} --help lists them",
+                MissingRequiredOptionError missing => $"{Required(missing.NameInfo, command)} is missing; canal {command} --help shows an example",
                 MissingValueOptionError missing => $"{Name(missing.NameInfo)} needs a value",
-                BadFormatConversionError bad => $"the value of {Name(bad.NameInfo)} cannot be read; canal COMMAND --help says what it may be",
+                BadFormatConversionError bad => $"the value of {Name(bad.NameInfo)} cannot be read; canal {command} --help says what it may be",
                 BadFormatTokenError bad => $"'{bad.Token}' cannot be read as an option",
                 RepeatedOptionError repeated => $"{Name(repeated.NameInfo)} was given twice",
                 SequenceOutOfRangeError range => $"{Name(range.NameInfo)} was given too few or too many values",
@@ -79,6 +88,14 @@ internal static class Help
                 _ => $"the command line cannot be read ({error.Tag})",
             };
         }
+    }
+
+    private static string Required(NameInfo name, string command)
+    {
+        if (name.LongName.Length > 0) return Name(name);
+        var verb = CommandList.Verbs.FirstOrDefault(v => ((VerbAttribute)Attribute.GetCustomAttribute(v, typeof(VerbAttribute))!).Name == command);
+        var value = verb?.GetProperties().Select(p => (ValueAttribute?)Attribute.GetCustomAttribute(p, typeof(ValueAttribute))).FirstOrDefault(v => v is { Required: true });
+        return value?.MetaName ?? "a required argument";
     }
 
     private static string Name(NameInfo name) => name.LongName.Length > 0 ? "--" + name.LongName : name.ShortName.Length > 0 ? "-" + name.ShortName : "a required argument";

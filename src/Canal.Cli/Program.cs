@@ -14,10 +14,20 @@ internal static class Program
         return Run(arguments, new CommandContext(Console.Out, Console.Error, interrupt.Token));
     }
 
+    private static int RunCommand(ICommand command, CommandContext context)
+    {
+        if (command is CommonOptions { Surplus: var surplus } && surplus.FirstOrDefault() is { } extra)
+        {
+            throw new UserException($"'{extra}' is one argument too many; canal COMMAND --help shows what it takes");
+        }
+        return command.Run(context);
+    }
+
     /// <summary>Runs one command line; never throws.</summary>
     internal static int Run(string[] arguments, CommandContext context)
     {
         var debug = arguments.Contains("--debug");
+        arguments = Help.Normalise(arguments);
         try
         {
             using var parser = new Parser(settings =>
@@ -30,7 +40,7 @@ internal static class Program
             });
             var parsed = parser.ParseArguments(arguments, Verbs);
             return parsed.MapResult(
-                command => ((ICommand)command).Run(context),
+                command => RunCommand((ICommand)command, context),
                 errors => Help.Answer(parsed, errors.ToArray(), arguments, context));
         }
         catch (Exception exception)

@@ -48,5 +48,25 @@ public class HelpTests
     public void AnUnknownOptionIsRefused() => CommandLineRun.Of("doctor", "--colour").AssertRefused("colour", "--help");
 
     [Fact]
+    public void AnArgumentTooManyIsRefusedNotPassedOver() => CommandLineRun.Of("inspect", "a.h5ad", "b.h5ad").AssertRefused("b.h5ad", "too many");
+
+    [Fact]
+    public void AMissingArgumentIsNamed() => CommandLineRun.Of("learn", "-o", "m.safetensors", "--from-scratch").AssertRefused("DATA", "canal learn --help");
+
+    [Fact]
+    public void OptionsOfANewModelAreRefusedBesideAModel() =>
+        CommandLineRun.Of("learn", "a.h5ad", "--model", "m.safetensors", "-o", "n.safetensors", "--size", "scbert").AssertRefused("--size", "--from-scratch");
+
+    [Fact]
+    public void FromScratchEverythingTrains() =>
+        CommandLineRun.Of("learn", "a.h5ad", "--from-scratch", "-o", "n.safetensors", "--trainable", "head").AssertRefused("--trainable head");
+
+    [Theory]
+    [InlineData("help", "learn")]
+    [InlineData("learn", "-h")]
+    [InlineData("learn", "a.h5ad", "-h")]
+    public void HelpIsAskedForInOtherWaysToo(params string[] arguments) => Assert.Equal(CommandLineRun.Of("learn", "--help"), CommandLineRun.Of(arguments));
+
+    [Fact]
     public void TheVersionIsPrinted() => Assert.StartsWith("canal ", CommandLineRun.Of("--version").Out, StringComparison.Ordinal);
 }

@@ -82,7 +82,7 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
         foreach (var kind in features)
         {
             var name = kind.ToString().ToLowerInvariant();
-            foreach (var seed in plan.Seeds)
+            foreach (var seed in GivenSeed is { } given ? [given] : plan.Seeds)
             {
                 var fit = new LogisticRegressionSettings { Candidates = strengths, Seed = seed, Threads = Threads == 0 ? Environment.ProcessorCount : Threads };
                 runs.AddRange(StreamBaseline.Run(cells.Stages(kind), cells.Tests(kind), settings, bank, fit, done =>

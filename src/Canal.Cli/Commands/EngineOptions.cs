@@ -19,8 +19,11 @@ internal abstract class EngineOptions : CommonOptions
     [Option("memory-limit", HelpText = "Most memory that tensors may take, for example 500M or 4G.")]
     public string? MemoryLimit { get; set; }
 
-    [Option("seed", Default = 1u, HelpText = "Seed of everything random; the same seed gives the same bits.")]
-    public uint Seed { get; set; }
+    [Option("seed", HelpText = "Seed of everything random; the same seed gives the same bits (default: 1, or the stream file's).")]
+    public uint? GivenSeed { get; set; }
+
+    /// <summary>The seed to use where nothing else names one.</summary>
+    public uint Seed => GivenSeed ?? 1;
 
     /// <summary>The limit in bytes, or null where none was given.</summary>
     public long? MemoryLimitBytes => MemoryLimit is null ? null : Sizes.Parse(MemoryLimit, "--memory-limit");

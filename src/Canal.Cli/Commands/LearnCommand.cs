@@ -64,8 +64,8 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
     [Option("bank-policy", HelpText = "How the bank chooses a type's cells: prototype (CANAL), random, herding or mixed (default: random).")]
     public string? Policy { get; set; }
 
-    [Option("trainable", Default = "last-but-one", HelpText = "What trains: head, last-but-one, last-two or all.")]
-    public string Trainable { get; set; } = "last-but-one";
+    [Option("trainable", HelpText = "What trains: head, last-but-one, last-two or all (default: last-but-one, as CANAL; from scratch all).")]
+    public string? Trainable { get; set; }
 
     [Option("acceptance", Default = 0.95, HelpText = "Share of known cells that the novelty calibration accepts.")]
     public double Acceptance { get; set; } = 0.95;
@@ -77,6 +77,8 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
     public int Run(CommandContext context)
     {
         if (FromScratch == (Model is not null)) throw new UserException("give either --model PREVIOUS or --from-scratch");
+        if (Model is not null && GivenForNewModel() is { } option) throw new UserException($"{option} is for a new model (--from-scratch); the model given with --model keeps its genes and sizes");
+        if (FromScratch && Trainable is not (null or "all")) throw new UserException($"--trainable {Trainable}: from scratch everything trains");
         var settings = LearningSettings().Validated();
         var (geometry, panel) = (Geometry(), PanelGenes());
         var folder = OutputFile.CheckModel(Output, Model is null ? [Data] : [Data, Model]);
@@ -113,7 +115,7 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
             Schedule = Schedule,
             Lambda = Lambda,
             BankCapacity = Bank,
-            Trainable = TrainableParts.Parse(Trainable),
+            Trainable = TrainableParts.Parse(Trainable ?? (FromScratch ? "all" : "last-but-one")),
             AcceptanceRate = Acceptance,
             Seed = Seed,
         };

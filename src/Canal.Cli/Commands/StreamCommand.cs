@@ -43,7 +43,9 @@ internal sealed class StreamCommand : EngineOptions, ICommand
     {
         var plan = StreamPlanReader.Read(Plan);
         if (Ablate is not null) plan = plan with { Ablations = StreamPlanReader.ParseAblations(Ablate) };
+        if (Seeds is not null && GivenSeed is not null) throw new UserException("give either --seed or --seeds");
         if (Seeds is not null) plan = plan with { Seeds = ParseSeeds(Seeds) };
+        if (GivenSeed is { } seed) plan = plan with { Seeds = [seed] };
         if (FromScratch) plan = plan with { Base = plan.Base with { Kind = StreamBaseKind.Scratch, ModelPath = null } };
         if (Output is not null) plan = plan with { Output = Path.GetFullPath(Output) };
         using var device = OpenDevice();

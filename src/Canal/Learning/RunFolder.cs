@@ -20,9 +20,6 @@ public sealed class RunFolder : IDisposable
     /// <summary>Whether there is a state to go on from.</summary>
     public bool HasState => File.Exists(StatePath);
 
-    /// <summary>Where scratch data may lie; safe to delete at any time.</summary>
-    public string ScratchPath(string name) => System.IO.Path.Combine(Path, name);
-
     /// <summary>The folder that belongs to an output.</summary>
     public static string PathFor(string output) => System.IO.Path.GetFullPath(output) + ".partial";
 

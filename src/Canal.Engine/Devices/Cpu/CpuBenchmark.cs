@@ -21,9 +21,6 @@ public sealed record MatMulTiming(int M, int N, int K, int Threads, int VectorBi
 {
     /// <summary>10^9 floating-point operations a second in the median run.</summary>
     public double GigaflopsPerSecond => 2e-9 * M * N * K / MedianSeconds;
-
-    /// <summary>10^9 floating-point operations a second in the fastest run.</summary>
-    public double BestGigaflopsPerSecond => 2e-9 * M * N * K / BestSeconds;
 }
 
 /// <summary>Measures what the processor can do: for <c>doctor</c>, for <c>bench</c>, and to choose a vector width where that is open.</summary>
