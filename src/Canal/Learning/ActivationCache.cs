@@ -28,14 +28,14 @@ internal abstract class ActivationCache : IDisposable
     /// <param name="cells">Number of rows.</param>
     /// <param name="width">Values of a row.</param>
     /// <param name="reserve">Bytes that the device must keep free for the training step.</param>
-    /// <param name="scratch">File to use where memory does not do.</param>
-    public static ActivationCache Create(Device device, int cells, int width, nuint reserve, string scratch)
+    /// <param name="scratchFolder">Folder for the scratch file that is used where memory does not do; created where it is missing.</param>
+    public static ActivationCache Create(Device device, int cells, int width, nuint reserve, string scratchFolder)
     {
         var bytes = (ulong)cells * (ulong)width * sizeof(float);
         var free = device.Memory.Limit - nuint.Min(device.Memory.Limit, device.Memory.Used);
         // A size class may take an eighth more than asked for.
         return bytes + (bytes / 8) + reserve <= free ? new MemoryCache(device, cells, width)
-            : device is PlanDevice ? new PlannedFile() : new FileCache(device, width, scratch, (long)bytes);
+            : device is PlanDevice ? new PlannedFile() : new FileCache(device, width, scratchFolder, (long)bytes);
     }
 
     private sealed class MemoryCache : ActivationCache
@@ -86,24 +86,29 @@ internal abstract class ActivationCache : IDisposable
         private readonly FileStream file;
         private readonly float[] row;
 
-        public FileCache(Device device, int width, string path, long bytes)
+        public FileCache(Device device, int width, string folder, long bytes)
         {
             (this.device, this.width, row) = (device, width, new float[width]);
+            // A name of its own: several runs may share a scratch folder.
+            var path = Path.Combine(folder, $"canal-activations-{Guid.NewGuid():N}.scratch");
             try
             {
+                Directory.CreateDirectory(folder);
                 file = new FileStream(path, new FileStreamOptions
                 {
-                    Mode = FileMode.Create,
+                    Mode = FileMode.CreateNew,
                     Access = FileAccess.ReadWrite,
                     Share = FileShare.None,
                     Options = FileOptions.DeleteOnClose | FileOptions.RandomAccess,
                     PreallocationSize = bytes,
                     BufferSize = 0,
                 });
+                // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
+                if (!OperatingSystem.IsWindows()) File.Delete(path);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new MachineException($"No scratch file of {bytes >> 20:N0} MiB can be made at {path} ({e.Message.TrimEnd('.')}). Free disk space, or name another folder with --scratch.", e);
+                throw new MachineException($"No scratch file of {bytes >> 20:N0} MiB can be made in {folder} ({e.Message.TrimEnd('.')}). Free disk space, or name another folder with --scratch.", e);
             }
         }
 

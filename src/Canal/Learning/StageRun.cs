@@ -123,7 +123,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     private ActivationCache? PrefixCache(StagePool pool, nuint reserve, RunContext run)
     {
         if (network.Encoder.FrozenBlocks == 0) return null;
-        var cache = ActivationCache.Create(device, pool.Tokens.Count, network.ActivationWidth, reserve, Path.Combine(ScratchFolder, "prefix.scratch"));
+        var cache = ActivationCache.Create(device, pool.Tokens.Count, network.ActivationWidth, reserve, ScratchFolder);
         PrefixPlace = (cache.InMemory, (ulong)pool.Tokens.Count * (ulong)network.ActivationWidth * sizeof(float));
         Say(run, $"frozen blocks' output of {pool.Tokens.Count} cells kept in {(cache.InMemory ? "memory" : "a scratch file")}");
         using var inference = new CellTypeInference(network);
@@ -138,7 +138,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     // Before its first step the network is the previous model: new prototypes do not touch the representation.
     private ActivationCache TeacherCache(StagePool pool, ActivationCache? prefix, nuint reserve, RunContext run)
     {
-        var cache = ActivationCache.Create(device, pool.Tokens.Count, network.RepresentationWidth, reserve, Path.Combine(ScratchFolder, "teacher.scratch"));
+        var cache = ActivationCache.Create(device, pool.Tokens.Count, network.RepresentationWidth, reserve, ScratchFolder);
         using var inference = new CellTypeInference(network, prefix);
         ForEachBatch(pool, inference, LearningPhase.Teacher, run, cells =>
             cache.Write(cells[0], inference.Forward(pool.Tokens, cells).Representation.Value.Slice(0, cells.Length)));

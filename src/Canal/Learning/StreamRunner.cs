@@ -38,7 +38,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     private StreamOutcome RunAll(IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
         CheckInputs(cancel);
-        Directory.CreateDirectory(plan.Output);
+        OutputFolder.Create(plan.Output);
         var scratch = ScratchFolder ?? Directory.CreateDirectory(Path.Combine(plan.Output, "scratch.partial")).FullName;
         using var cells = new StreamCellsCache(plan, scratch, progress);
         var (runs, simulated) = (new List<VariantScores>(), false);
@@ -107,7 +107,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         Say(progress, $"seed {seed}: pre-training");
         using var log = new StreamLog(Path.Combine(folder, "base.log"), progress);
         using var run = RunFolder.Open(output, Restart);
-        var context = new LearningContext { Folder = run, Progress = log, Cancel = cancel };
+        var context = new LearningContext { Folder = run, Progress = log, Cancel = cancel, ScratchFolder = ScratchFolder };
         var result = new Pretrainer(device).Pretrain(fresh, [.. sources.Select((s, i) => cells.Pretrain(s, names[i], fresh.Panel))], settings, context);
         ModelFile.Save(result.Model, output);
         AtomicFile.Write(marker, stream => stream.Write(Encoding.UTF8.GetBytes(identity)));
@@ -162,7 +162,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
             return (first, same);
         }
         using var run = RunFolder.Open(file + ".safetensors", Restart);
-        var result = new StageTrainer(device).Learn(previous, stage, settings, company, new LearningContext { Folder = run, Progress = log, Cancel = cancel });
+        var result = new StageTrainer(device).Learn(previous, stage, settings, company, new LearningContext { Folder = run, Progress = log, Cancel = cancel, ScratchFolder = ScratchFolder });
         ModelFile.Save(result.Model, file + ".safetensors");
         using var tester = new StreamTester(device, result.Model);
         var scores = new StageScores

@@ -141,10 +141,7 @@ internal sealed class TrainingLoop(ITrainingTask task, LoopBudget budget, RateSc
     private void EndEpoch(long steps, RunContext run)
     {
         var (loss, distillation) = task.EpochLoss(budget.StepsPerEpoch);
-        if (!double.IsFinite(loss))
-        {
-            throw new UserException($"Training diverged: the loss of epoch {history.Count + 1} is not finite. Lower the learning rate (--rate).");
-        }
+        if (!double.IsFinite(loss)) throw Diverged("the loss");
         double accuracy, validationLoss;
         try
         {
@@ -155,17 +152,23 @@ internal sealed class TrainingLoop(ITrainingTask task, LoopBudget budget, RateSc
             Save(run, budget.StepsPerEpoch, steps);
             throw run.Interrupted();
         }
+        // Without validation cells both are NaN.
+        if (!double.IsNaN(accuracy) && !double.IsFinite(validationLoss)) throw Diverged("the validation loss");
         history.Add(new EpochRecord(history.Count + 1, steps, schedule.Rate(steps - 1, budget.StepsPerEpoch), loss, distillation, accuracy, validationLoss));
         if (bestIndex < 0 || IsBetter(history[^1], history[bestIndex]))
         {
             bestIndex = history.Count - 1;
             best = task.CaptureParameters();
+            if (!Array.TrueForAll(best, float.IsFinite)) throw Diverged("a weight", history.Count);
         }
         run.Progress?.Report(LearningProgress.Say(string.Create(
             CultureInfo.InvariantCulture,
             $"epoch {history.Count}: loss {loss:f4}, validation accuracy {accuracy:f4}, validation loss {validationLoss:f4}, rate {history[^1].Rate:g3}{(bestIndex == history.Count - 1 ? ", best so far" : "")}"))
             with { Epoch = history.Count, Loss = loss, ValidationAccuracy = accuracy });
     }
+
+    private UserException Diverged(string what, int? epoch = null) =>
+        new($"Training diverged: {what} of epoch {epoch ?? history.Count + 1} is not finite. Lower the learning rate (--rate).");
 
     // Strictly greater accuracy is better, ties go to the lower validation loss; without validation cells the training loss decides.
     private static bool IsBetter(EpochRecord now, EpochRecord before) => double.IsNaN(now.ValidationAccuracy)

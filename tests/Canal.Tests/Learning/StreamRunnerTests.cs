@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Canal.Data;
 using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Optimizers;
 using Canal.Learning;
 using Canal.Models;
 using Canal.Simulation;
@@ -76,6 +78,41 @@ public sealed class StreamRunnerTests : IDisposable
         var error = Assert.Throws<UserException>(() => new StreamRunner(device, other).Run(null, CancellationToken.None));
         Assert.Contains("--restart", error.Message, StringComparison.Ordinal);
         new StreamRunner(device, other) { Restart = true }.Run(null, CancellationToken.None);
+    }
+
+    [Fact]
+    public void AnOutputThatIsAFile_IsTheUsersFault()
+    {
+        var plan = Plan("out", "[]", "scratch");
+        File.WriteAllText(plan.Output, "mine");
+        var error = Assert.Throws<UserException>(() => new StreamRunner(device, plan).Run(null, CancellationToken.None));
+        Assert.Contains(plan.Output, error.Message, StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(plan.Output));
+    }
+
+    [Fact]
+    public void CachesThatDoNotFitInMemory_GoToTheScratchFolderThatIsNamed()
+    {
+        // With the head alone trained, the output of both blocks is kept.
+        var plan = Plan("out", "[]", "scratch");
+        plan = plan with { Learning = plan.Learning with { Trainable = TrainableSet.Head } };
+        new StreamRunner(device, plan with { Stages = [plan.Stages[0]], Tests = [] }).Run(null, CancellationToken.None);
+        var model = Directory.GetFiles(Path.Combine(plan.Output, "seed-1", "full"), "stage-1-*.safetensors").Single();
+        var second = plan.Stages[1];
+        using var reader = DataSetReader.Open(second.Cells.Data, new DataSetSettings { Name = second.Name, Where = second.Cells.Where, Label = second.Label, FewestGenes = plan.MinimumGenes });
+        var (prepared, cells) = DataSets.Stage(reader, ModelFile.Load(model).Panel);
+        using (prepared)
+        {
+            var planned = StagePlanner.Plan(ModelFile.Load(model), cells, plan.Learning with { Seed = 1 }, null, 1);
+            using var small = new CpuDevice(new CpuOptions { Threads = 1, MemoryLimit = (nuint)(planned.PeakBytes - (planned.CacheBytes * 9 / 10)) });
+            var start = plan.Base with { Kind = StreamBaseKind.Model, ModelPath = model };
+            var rest = plan with { Base = start, Stages = [second], Tests = [], Output = temporary["rest"] };
+            var scratch = temporary["elsewhere"];
+            new StreamRunner(small, rest) { ScratchFolder = scratch }.Run(null, CancellationToken.None);
+            // The files have no name from the moment they are made; the folder is made for the first of them.
+            Assert.True(Directory.Exists(scratch));
+            Assert.Empty(Directory.GetFileSystemEntries(scratch));
+        }
     }
 
     public void Dispose()

@@ -130,6 +130,29 @@ public sealed class TrainingLoopTests : IDisposable
         Assert.Contains("learning rate", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AValidationLossThatIsNotFinite_EndsTheRun_ButNoValidationCellsDoNot()
+    {
+        var diverged = new ToyTask(6) { Results = [(0.5, 1), (0.6, double.NaN), (0.7, 1)] };
+        var error = Assert.Throws<UserException>(() => Loop(diverged, 3).Run(Bare));
+        Assert.Contains("validation loss of epoch 2", error.Message, StringComparison.Ordinal);
+        var none = new ToyTask(6) { Results = [(double.NaN, double.NaN), (double.NaN, double.NaN)] };
+        var loop = Loop(none, 2);
+        loop.Run(Bare);
+        Assert.Equal(2, loop.History.Count);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void AWeightThatIsNotFinite_IsNeverKept(float weight)
+    {
+        var task = new ToyTask(6) { LastWeight = weight, Results = [(0.5, 1)] };
+        var error = Assert.Throws<UserException>(() => Loop(task, 1).Run(Bare));
+        Assert.Contains("a weight of epoch 1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("learning rate", error.Message, StringComparison.Ordinal);
+    }
+
     public void Dispose() => temporary.Dispose();
 
     private static RunContext Bare => new(null, Settings, null, CancellationToken.None);
@@ -163,6 +186,8 @@ public sealed class TrainingLoopTests : IDisposable
         public (double, double)[]? Results { get; init; }
 
         public bool Diverges { get; init; }
+
+        public float? LastWeight { get; init; }
 
         public int CancelAfter { get; init; } = int.MaxValue;
 
@@ -201,7 +226,7 @@ public sealed class TrainingLoopTests : IDisposable
             vectors["losses"].CopyTo(losses, 0);
         }
 
-        public float[] CaptureParameters() => [.. Parameters];
+        public float[] CaptureParameters() => LastWeight is { } last ? [.. Parameters[..^1], last] : [.. Parameters];
 
         public void RestoreParameters(float[] parameters) => Parameters = [.. parameters];
     }
