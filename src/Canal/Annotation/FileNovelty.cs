@@ -42,58 +42,73 @@ public static class FileNovelty
     public static FileNoveltyResult Score(float[] logits, float[] manifolds, HeadLayers head, double temperature, ulong seed)
     {
         var cells = logits.Length / head.Bias3.Length;
-        var (partners, weights) = (new int[cells], new double[cells * Mixtures]);
-        for (var cell = 0; cell < cells; cell++)
+        return Score(logits, manifolds, head, temperature, Mixtures, (cell, weights) =>
         {
             var draws = new RandomSequence(seed, RandomPurpose.NoveltyMixing, index: cell);
-            partners[cell] = draws.NextInt(cells);
-            for (var j = 0; j < Mixtures; j++) weights[(cell * Mixtures) + j] = draws.NextDouble(); // Beta(1, 1)
-        }
-        return Score(logits, manifolds, head, temperature, partners, weights);
+            var partner = draws.NextInt(cells);
+            for (var j = 0; j < weights.Length; j++) weights[j] = draws.NextDouble(); // Beta(1, 1)
+            return partner;
+        });
     }
 
     /// <summary>Scores a file with given draws: a partner a cell, and weights [cells, mixtures] of the cell itself.</summary>
     public static FileNoveltyResult Score(float[] logits, float[] manifolds, HeadLayers head, double temperature, int[] partners, double[] weights)
     {
+        var mixtures = partners.Length == 0 ? 0 : weights.Length / partners.Length;
+        return Score(logits, manifolds, head, temperature, mixtures, (cell, own) =>
+        {
+            weights.AsSpan(cell * mixtures, mixtures).CopyTo(own);
+            return partners[cell];
+        });
+    }
+
+    // Fills the weights of a cell's mixtures, says its partner.
+    private delegate int Draw(int cell, Span<double> weights);
+
+    private static FileNoveltyResult Score(float[] logits, float[] manifolds, HeadLayers head, double temperature, int mixtures, Draw draw)
+    {
         var types = head.Bias3.Length;
         var cells = logits.Length / types;
         if (cells == 0) return new FileNoveltyResult([], 0);
-        var own = Enumerable.Range(0, cells).Select(cell => Certainty.Of(logits.AsSpan(cell * types, types), temperature)).ToArray();
+        var own = new Certainty[cells];
+        for (var cell = 0; cell < cells; cell++) own[cell] = Certainty.Of(logits.AsSpan(cell * types, types), temperature);
         var (lowest, highest) = (own.Min(c => c.Energy), own.Max(c => c.Energy));
         var scores = Array.ConvertAll(own, c => c.Novelty(lowest, highest));
-        return new FileNoveltyResult(scores, Threshold(Mix(manifolds, head, temperature, partners, weights)));
-    }
-
-    private static double Threshold(Certainty[] mixed)
-    {
-        var (lowest, highest) = (mixed.Min(c => c.Energy), mixed.Max(c => c.Energy));
-        return (mixed.Average(c => 1 - Certainty.MinMax(c.Energy, lowest, highest)) + mixed.Average(c => c.Confidence)) / 2;
+        return new FileNoveltyResult(scores, Threshold(manifolds, head, temperature, cells, mixtures, draw));
     }
 
     // F2 is linear before its relu, so it is applied to the cells and its outputs are mixed: 64 products a mixture instead of 8,192.
-    private static Certainty[] Mix(float[] manifolds, HeadLayers head, double temperature, int[] partners, double[] weights)
+    // ( mean(1 - minmax(E)) + mean(confidence) ) / 2 takes the range and the sums alone: no mixture is kept. Energies are summed as distances
+    // from the first, so that rounding stays small beside their range where cells are nearly alike.
+    private static double Threshold(float[] manifolds, HeadLayers head, double temperature, int cells, int mixtures, Draw draw)
     {
-        var (width, types, cells) = (head.Bias2.Length, head.Bias3.Length, partners.Length);
-        var mixtures = weights.Length / cells;
+        var (width, types) = (head.Bias2.Length, head.Bias3.Length);
         var inner = Inner(manifolds, head, cells);
-        var mixed = new Certainty[weights.Length];
-        var (representation, logits) = (new double[width], new double[types]);
-        for (var i = 0; i < weights.Length; i++)
+        var (representation, logits, weights) = (new double[width], new double[types], new double[mixtures]);
+        double? first = null;
+        var (lowest, highest, distances, confidences) = (0.0, 0.0, 0.0, 0.0);
+        for (var cell = 0; cell < cells; cell++)
         {
-            var (self, other, weight) = (i / mixtures * width, partners[i / mixtures] * width, weights[i]);
-            for (var r = 0; r < width; r++)
+            var partner = draw(cell, weights);
+            var self = inner.AsSpan(cell * width, width);
+            var other = inner.AsSpan(partner * width, width);
+            foreach (var weight in weights)
             {
-                representation[r] = Math.Max(0, (weight * inner[self + r]) + ((1 - weight) * inner[other + r]) + head.Bias2[r]);
+                for (var r = 0; r < width; r++) representation[r] = Math.Max(0, (weight * self[r]) + ((1 - weight) * other[r]) + head.Bias2[r]);
+                for (var k = 0; k < types; k++)
+                {
+                    var sum = (double)head.Bias3[k];
+                    for (var r = 0; r < width; r++) sum += head.Weight3[(k * width) + r] * representation[r];
+                    logits[k] = sum;
+                }
+                var mixed = Certainty.Of(logits, temperature);
+                var distance = mixed.Energy - (first ??= mixed.Energy);
+                (lowest, highest) = (Math.Min(lowest, distance), Math.Max(highest, distance));
+                (distances, confidences) = (distances + distance, confidences + mixed.Confidence);
             }
-            for (var k = 0; k < types; k++)
-            {
-                var sum = (double)head.Bias3[k];
-                for (var r = 0; r < width; r++) sum += head.Weight3[(k * width) + r] * representation[r];
-                logits[k] = sum;
-            }
-            mixed[i] = Certainty.Of(logits, temperature);
         }
-        return mixed;
+        var count = (double)cells * mixtures;
+        return (1 - Certainty.MinMax(distances / count, lowest, highest) + (confidences / count)) / 2;
     }
 
     private static double[] Inner(float[] manifolds, HeadLayers head, int cells)

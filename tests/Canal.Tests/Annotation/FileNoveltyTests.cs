@@ -1,4 +1,5 @@
 using Canal.Annotation;
+using Canal.Engine.Random;
 using Canal.Testing;
 
 namespace Canal.Tests.Annotation;
@@ -52,6 +53,43 @@ public sealed class FileNoveltyTests
         var result = FileNovelty.Score(logits, manifolds, head, 0.8, seed: 3);
         Assert.True(double.IsFinite(result.Threshold));
         Assert.All(result.Scores, score => Assert.True(double.IsFinite(score)));
+        Assert.InRange(result.Threshold, 0, 1); // a mean of values in 0..1, even where mixtures differ by rounding alone
+    }
+
+    [Fact]
+    public void Mixtures_are_drawn_and_forgotten_one_by_one()
+    {
+        const int cells = 2000;
+        var head = new HeadLayers([1, 0, 0, 1], [0, 0.1f], [1, -2, -3, 1], [0, 1]);
+        var random = new RandomSequence(5, RandomPurpose.NoveltyMixing);
+        var (logits, manifolds) = (new float[2 * cells], new float[2 * cells]);
+        for (var i = 0; i < logits.Length; i++) (logits[i], manifolds[i]) = ((float)random.NextDouble(), (float)random.NextDouble());
+        FileNovelty.Score(logits[..4], manifolds[..4], head, 0.8, seed: 9);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var result = FileNovelty.Score(logits, manifolds, head, 0.8, seed: 9);
+        var perCell = (GC.GetAllocatedBytesForCurrentThread() - before) / (double)cells;
+        // A certainty, a score and two inner products, 48 bytes; the weights of the mixtures alone would be 1,024.
+        Assert.InRange(perCell, 0, 100);
+
+        // The rule as it is written, every mixture kept, with the same draws.
+        var (energies, confidences) = (new List<double>(), new List<double>());
+        for (var cell = 0; cell < cells; cell++)
+        {
+            var draws = new RandomSequence(9, RandomPurpose.NoveltyMixing, index: cell);
+            var other = draws.NextInt(cells);
+            for (var j = 0; j < FileNovelty.Mixtures; j++)
+            {
+                var w = draws.NextDouble();
+                double Mixed(int m) => (w * manifolds[(2 * cell) + m]) + ((1 - w) * manifolds[(2 * other) + m]);
+                var (a, b) = (Math.Max(0, Mixed(0)), Math.Max(0, Mixed(1) + 0.1f));
+                var certainty = Certainty.Of([a - (2 * b), (-3 * a) + b + 1], 0.8);
+                energies.Add(certainty.Energy);
+                confidences.Add(certainty.Confidence);
+            }
+        }
+        var (lowest, highest) = (energies.Min(), energies.Max());
+        var expected = (energies.Average(e => 1 - ((e - lowest) / (highest - lowest))) + confidences.Average()) / 2;
+        Assert.True(Math.Abs(result.Threshold - expected) <= 1e-12, $"{result.Threshold} and {expected}"); // sums of 256,000 float64 terms
     }
 
     [Fact]
