@@ -100,9 +100,9 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
         var cells = new List<Cell>();
         for (var row = 0; row < truth.Count; row++)
         {
-            if (selected[row] && truth[row] is { } type && label[row] is { } said && best[row] is { } closest)
+            if (selected[row] && CellLabel.Of(truth[row]) is { } type && label[row] is { } said && best[row] is { } closest)
             {
-                cells.Add(new Cell(type.Trim(), said, closest, Number(confidence[row], row), Number(novelty[row], row)));
+                cells.Add(new Cell(type, said, closest, Number(confidence[row], row), Number(novelty[row], row)));
             }
         }
         return cells.Count > 0 ? cells : throw new UserException($"{File}: no selected cell has both a label in {Truth} and an annotation");

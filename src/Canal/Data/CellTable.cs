@@ -45,11 +45,7 @@ internal static class CellTable
         }
         var labels = new string?[file.CellCount];
         var values = file.ReadObs(column).Values;
-        for (var row = 0; row < labels.Length; row++)
-        {
-            // pandas writes a missing value of a string column as the text nan.
-            labels[row] = values[row]?.Trim() is { Length: > 0 } label && !string.Equals(label, "nan", StringComparison.OrdinalIgnoreCase) ? label : null;
-        }
+        for (var row = 0; row < labels.Length; row++) labels[row] = CellLabel.Of(values[row]);
         int[] missing = [.. Enumerable.Range(0, labels.Length).Where(row => selected[row] && labels[row] is null)];
         if (missing.Length == 0) return labels;
         if (missing.Length == selected.Count(s => s)) throw new UserException($"{file.Path}: none of the {missing.Length:N0} selected cells has a label in '{column}'.");
