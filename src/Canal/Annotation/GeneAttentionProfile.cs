@@ -14,7 +14,7 @@ namespace Canal.Annotation;
 /// <param name="Cells">[types]: cells averaged over.</param>
 /// <param name="Genes">Symbols of the panel.</param>
 /// <param name="Scores">[types, genes]: mean over cells, blocks, heads and rows of a gene's column of the attention matrix; a type's scores and its trailing token's sum to 1.</param>
-/// <param name="Floor">[types]: the smallest score of any gene. eps gives every gene the same small share, which is at most this; subtract it to compare types.</param>
+/// <param name="Floor">[types]: the smallest score of any gene, an upper bound of the share that eps gives every gene.</param>
 public sealed record GeneAttentionScores(IReadOnlyList<string> Types, IReadOnlyList<int> Cells, IReadOnlyList<string> Genes, double[,] Scores, double[] Floor);
 
 /// <summary>Which genes a model looks at, by cell type (method.md section 5), in linear time: the column sums of the attention matrices.</summary>
