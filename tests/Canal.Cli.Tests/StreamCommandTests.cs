@@ -19,7 +19,7 @@ public sealed class StreamCommandTests(SimulatedStream stream) : IDisposable
         var again = CommandLineRun.Of("stream", plan, "--ablate", "fine-tune", "--json");
         var json = JsonNode.Parse(again.Out)!.AsObject();
 
-        foreach (var word in new[] { "These cells are simulated", "after stage 1, study_1", "after stage 2, study_2", "(unseen)", "forgetting", "full", "fine-tune", "AUROC" })
+        foreach (var word in new[] { "These cells, or those that the base model was made from, are simulated.", "after stage 1, study_1", "after stage 2, study_2", "(unseen)", "forgetting", "full", "fine-tune", "AUROC" })
         {
             Assert.Contains(word, run.Out, StringComparison.Ordinal);
         }

@@ -136,7 +136,7 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
         process.WaitForExit();
 
         Assert.True(process.ExitCode == 0, error.Result);
-        Assert.Equal($"the model was made from simulated cells {ModelFile.Load(stream.Stage2).Library.Count}", output.Trim());
+        Assert.Equal($"the cells are simulated, and the model was made from simulated cells {ModelFile.Load(stream.Stage2).Library.Count}", output.Trim());
     }
 
     [Fact]
@@ -166,6 +166,46 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
         Assert.Equal(["gene (simulated)", .. file.ReadObs("cell_type").Values.Distinct().Order(StringComparer.Ordinal)], lines[0].Split(',').Take(1).Concat(lines[0].Split(',').Skip(1).Order(StringComparer.Ordinal)));
         Assert.Equal(ModelFile.Load(stream.Stage2).Panel.Symbols, lines.Skip(1).Select(line => line.Split(',')[0]));
         Assert.Contains("genes looked at most", run.Out, StringComparison.Ordinal);
+        Assert.Contains("upper bound of the share that eps gives", run.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CellsWhoseTruthIsMissingAreNotCompared()
+    {
+        using var made = new BadInput();
+        // Blanks and nan are what pandas and other programs write for a missing label.
+        string?[] missing = ["", "nan", " NaN ", null];
+        var truth = made.Rewrite(stream.Unseen, value: (value, cell) => cell < missing.Length ? missing[cell] : value);
+        Done("annotate", truth, "-m", stream.Stage2, "-o", folder["a.h5ad"]);
+        var json = Json("evaluate", folder["a.h5ad"], "--truth", "cell_type", "--confusion", folder["confusion.csv"]);
+
+        Assert.Equal(60 - missing.Length, json["cells"]!.GetValue<int>());
+        Assert.DoesNotContain(File.ReadAllLines(folder["confusion.csv"]).Skip(1), line => line.StartsWith("nan,", StringComparison.OrdinalIgnoreCase) || line.StartsWith(',') || line.StartsWith("\"\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void RealCellsOfASimulatedModelAndSimulatedCellsOfARealOneAreBothSaidToBeSimulated()
+    {
+        using var made = new BadInput();
+        var real = made.Rewrite(stream.Unseen, column: "simulated", value: (_, _) => "no");
+        var model = ModelFile.Load(stream.Stage2);
+        var realModel = folder["real.safetensors"];
+        ModelFile.Save(model with { Provenance = [.. model.Provenance.Select(r => r with { Simulated = false })] }, realModel);
+        foreach (var (data, used, cells, models) in new[] { (real, stream.Stage2, false, true), (stream.Unseen, realModel, true, false), (real, realModel, false, false) })
+        {
+            var (annotated, genes) = (folder["o.h5ad"], folder["genes.csv"]);
+            foreach (var run in new[] { Done("annotate", data, "-m", used, "-o", annotated), Done("explain", data, "-m", used, "-o", genes) })
+            {
+                Assert.Equal(cells, run.Out.Contains("These cells are simulated", StringComparison.Ordinal));
+                Assert.Equal(models, run.Out.Contains("model was made from simulated", StringComparison.Ordinal));
+            }
+            Assert.Equal(cells || models, File.ReadLines(genes).First().Contains("simulated", StringComparison.Ordinal));
+            Assert.Equal(cells || models, Json("annotate", data, "-m", used, "-o", folder["a.csv"])["simulated"]!.GetValue<bool>());
+            Assert.Equal(cells || models, File.ReadLines(folder["a.csv"]).First().EndsWith(",simulated", StringComparison.Ordinal));
+            Assert.Equal(cells || models, Json("explain", data, "-m", used, "-o", genes)["simulated"]!.GetValue<bool>());
+            Assert.Equal(cells || models, Json("evaluate", annotated, "--truth", "cell_type")["simulated"]!.GetValue<bool>());
+            Assert.Equal(cells || models, Json("inspect", data, "-m", used)["simulated"]!.GetValue<bool>());
+        }
     }
 
     private static CommandLineRun Done(params string[] arguments)

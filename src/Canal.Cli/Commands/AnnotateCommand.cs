@@ -57,11 +57,11 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         var clusters = Cluster is null ? null : reader.File.ReadObs(Cluster).Values;
         using var annotator = new Annotator(device, model);
         var result = annotator.Annotate(
-            cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = clusters is null ? null : [.. cells.Rows.Select(row => clusters[row])] }, progress, context.Stop);
+            cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = clusters is null ? null : [.. cells.Rows.Select(row => CellLabel.Of(clusters[row]))] }, progress, context.Stop);
         progress.Dispose();
         context.Stop.ThrowIfCancellationRequested();
         if (csv) AnnotationOutput.WriteCsv(result, Output, simulated: model.Simulated || cells.Report.Simulated);
-        else AnnotationOutput.WriteH5ad(result, reader.File.CellCount, Data, Output, model, Path.GetFileName(Model), Settings(), context.Stop);
+        else AnnotationOutput.WriteH5ad(result, reader.File.CellCount, Data, Output, model, Path.GetFileName(Model), Settings(), cells.Report.Simulated, context.Stop);
         Summarise(context, result, model, cells.Report.Simulated);
         return ExitCodes.Done;
     }

@@ -56,9 +56,8 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         var scores = GeneAttentionProfile.Compute(device, model, cells, types, blocks, heads, progress, context.Stop);
         progress.Dispose();
         if (scores.Types.Count == 0) throw new UserException($"{Data}: no cell to explain; all are without a type");
-        var simulated = model.Simulated || cells.Report.Simulated;
-        Write(scores, simulated);
-        Summarise(context, scores, model, simulated);
+        Write(scores, model.Simulated || cells.Report.Simulated);
+        Summarise(context, scores, model.Simulated, cells.Report.Simulated);
         return ExitCodes.Done;
     }
 
@@ -68,7 +67,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         if (By is not null)
         {
             var column = reader.File.ReadObs(By).Values;
-            return [.. cells.Rows.Select(row => column[row])];
+            return [.. cells.Rows.Select(row => CellLabel.Of(column[row]))];
         }
         using var annotator = new Annotator(device, model);
         var result = annotator.Annotate(cells, new AnnotationSettings { Seed = Seed }, progress, stop);
@@ -87,7 +86,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         }
     });
 
-    private void Summarise(CommandContext context, GeneAttentionScores scores, AnnotationModel model, bool simulated)
+    private void Summarise(CommandContext context, GeneAttentionScores scores, bool simulatedModel, bool simulatedCells)
     {
         var top = Enumerable.Range(0, scores.Types.Count).Select(type => (
             Type: scores.Types[type],
@@ -98,7 +97,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(
-                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes, SpecificGenes = t.Specific }), Simulated = simulated }, JsonOutput.Options));
+                new { Output, Types = top.Select(t => new { t.Type, t.Cells, t.Floor, TopGenes = t.Genes, SpecificGenes = t.Specific }), Simulated = simulatedModel || simulatedCells }, JsonOutput.Options));
             return;
         }
         TextTable.Write(context.Out, ["type", "cells", "floor", "genes looked at most", "looked at more than for other types"], top.Select(t => (IReadOnlyList<string>)
@@ -109,8 +108,9 @@ internal sealed class ExplainCommand : DataOptions, ICommand
             string.Join(' ', t.Genes),
             string.Join(' ', t.Specific),
         ]));
-        context.Out.WriteLine("Floor: the smallest score of any gene, the share that every gene gets; subtract it to compare types.");
-        if (simulated) context.Out.WriteLine(model.Simulated ? "The model was made from simulated cells." : "These cells are simulated.");
+        context.Out.WriteLine("Floor: the smallest score of any gene, an upper bound of the share that eps gives every gene.");
+        if (simulatedCells) context.Out.WriteLine("These cells are simulated.");
+        if (simulatedModel) context.Out.WriteLine("The model was made from simulated cells.");
         context.Out.WriteLine("Written: " + SafeText.OneLine(Output));
     }
 

@@ -52,6 +52,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
         var columns = file.ObsColumns.Select(name => (Name: name, Values: Values(file, name))).ToList();
         var quality = reader.Quality;
         var simulated = StudySimulator.IsSimulated(file);
+        var simulatedModel = model is { Simulated: true };
         if (Json)
         {
             context.Out.WriteLine(JsonSerializer.Serialize(
@@ -60,7 +61,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
                     File,
                     Cells = file.CellCount,
                     Genes = file.GeneNames(reader.Source.Location).Count,
-                    Simulated = simulated,
+                    Simulated = simulated || simulatedModel,
                     file.Matrices,
                     Used = reader.Source.Location,
                     State = reader.Source.State,
@@ -82,7 +83,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
         TextTable.Write(context.Out, ["obs column", "values"], columns.Select(c => (IReadOnlyList<string>)[c.Name, c.Values]));
         if (fit is not null)
         {
-            context.Out.WriteLine("With the model " + SafeText.OneLine(Model!) + ":");
+            context.Out.WriteLine("With the model " + SafeText.OneLine(Model!) + (simulatedModel ? ", made from simulated cells:" : ":"));
             foreach (var line in fit.Report.Lines()) context.Out.WriteLine("  " + SafeText.OneLine(line));
         }
         foreach (var warning in fit?.Report.Warnings ?? reader.Source.Warnings) context.Out.WriteLine("warning: " + SafeText.OneLine(warning));

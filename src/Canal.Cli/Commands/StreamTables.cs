@@ -11,7 +11,7 @@ internal static class StreamTables
     /// <summary>Writes all tables.</summary>
     public static void Write(TextWriter output, StreamOutcome outcome, string folder)
     {
-        if (outcome.Measures.Simulated) output.WriteLine("These cells are simulated.");
+        if (outcome.Measures.Simulated) output.WriteLine("These cells, or those that the base model was made from, are simulated.");
         var full = outcome.Measures.Means[0];
         WriteMatrix(output, full, outcome.Variants.Where(v => v.Name == full.Variant).ToList());
         WriteVariants(output, outcome.Measures);

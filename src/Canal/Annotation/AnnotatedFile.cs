@@ -23,7 +23,7 @@ public static class AnnotatedFile
         return names;
     });
 
-    /// <summary>Whether the labels come from a model that was made from simulated cells (<c>uns/canal/simulated</c>).</summary>
+    /// <summary>Whether the cells, or those that the model was made from, are simulated (<c>uns/canal/simulated</c>).</summary>
     /// <exception cref="UserException">The file was not written by <c>canal annotate</c>.</exception>
     public static bool IsSimulated(string path) => H5adErrors.Reading(path, () =>
     {

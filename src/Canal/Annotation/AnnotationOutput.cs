@@ -17,9 +17,11 @@ public static class AnnotationOutput
     /// <param name="model">The model that annotated.</param>
     /// <param name="modelName">Its name, as the user gave it.</param>
     /// <param name="settings">Settings of the run, for <c>uns/canal</c>.</param>
+    /// <param name="simulated">Whether the cells are simulated; whether those of the model are, the model knows.</param>
     /// <param name="cancel">Stops while the file is copied; nothing is written then.</param>
     public static void WriteH5ad(
-        AnnotationResult result, int cells, string source, string target, AnnotationModel model, string modelName, IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
+        AnnotationResult result, int cells, string source, string target, AnnotationModel model, string modelName, IReadOnlyDictionary<string, string> settings, bool simulated,
+        CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(result);
         var place = new int[cells];
@@ -29,7 +31,7 @@ public static class AnnotationOutput
         {
             Obs = Columns(result, place),
             Obsm = [new CellEmbedding(Embedding, result.Width, (first, rows) => Fill(result, place, first, rows))],
-            Uns = new Dictionary<string, object> { ["canal"] = About(result, model, modelName, settings) },
+            Uns = new Dictionary<string, object> { ["canal"] = About(result, model, modelName, settings, simulated) },
         }, cancel);
     }
 
@@ -67,7 +69,7 @@ public static class AnnotationOutput
             yield return Csv.Field(result.TypeAt(cell, place) ?? "");
             yield return result.TypeAt(cell, place) is null ? "" : Number(result.Probabilities[(AnnotationResult.TopTypes * cell) + place]);
         }
-        yield return Number((float)result.Novelty[cell]);
+        yield return result.Novelty[cell].ToString("R", CultureInfo.InvariantCulture);
         yield return result.ReasonOf(cell);
         if (result.Clusters is not { } clusters) yield break;
         yield return Csv.Field(clusters[cell].Label);
@@ -110,7 +112,8 @@ public static class AnnotationOutput
         }
     }
 
-    private static Dictionary<string, object> About(AnnotationResult result, AnnotationModel model, string modelName, IReadOnlyDictionary<string, string> settings)
+    private static Dictionary<string, object> About(
+        AnnotationResult result, AnnotationModel model, string modelName, IReadOnlyDictionary<string, string> settings, bool simulated)
     {
         var about = new Dictionary<string, object>
         {
@@ -121,9 +124,17 @@ public static class AnnotationOutput
             ["cell_types"] = result.Types.ToArray(),
             ["settings"] = settings.ToDictionary(s => s.Key, s => (object)s.Value),
         };
-        if (model.Simulated) about["simulated"] = "the model was made from simulated cells";
+        if (Simulated(model.Simulated, simulated) is { } note) about["simulated"] = note;
         return about;
     }
+
+    private static string? Simulated(bool model, bool cells) => (model, cells) switch
+    {
+        (true, true) => "the cells are simulated, and the model was made from simulated cells",
+        (true, false) => "the model was made from simulated cells",
+        (false, true) => "the cells are simulated",
+        _ => null,
+    };
 
     private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
 }
