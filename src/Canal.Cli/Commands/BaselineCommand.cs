@@ -117,8 +117,8 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
             [], new LearningSettings(), [training], [test], Path.GetFullPath("."));
     }
 
-    private DataSetReader Open(StreamCells cells, string? label) =>
-        DataSetReader.Open(cells.Data, Settings(null) with { Where = cells.Where, Label = label, SkipUnlabelled = SkipUnlabelled });
+    private DataSetReader Open(StreamCells cells, string? label, CellPurpose purpose) => DataSetReader.Open(
+        cells.Data, Settings(null) with { Where = cells.Where, Label = label, SkipUnlabelled = SkipUnlabelled, KeepLowQuality = purpose == CellPurpose.Testing });
 
     private List<BaselineFeatures> ParseFeatures()
     {

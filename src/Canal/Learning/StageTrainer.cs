@@ -92,14 +92,22 @@ public sealed class StageTrainer(Device device)
     private static (AnnotationModel Grown, StageInput Input) Prepare(AnnotationModel previous, StageCells cells, LearningSettings settings, StageCompany company)
     {
         var stage = previous.Stages + 1;
-        var library = previous.Library.Grow(company.Earlier.Aggregate(cells.Labels.AsEnumerable(), (all, e) => all.Concat(e.Labels)), stage);
+        var library = Grow(previous.Library, stage, cells, settings, company.Earlier);
+        var bank = Resize(previous.Bank, settings.BankCapacity, previous.Library.Count);
+        return (previous.Grow(library, settings.Seed), new StageInput(stage, previous.Library, bank, cells, company.Earlier, company.Budget, TrainableFor(previous, settings)));
+    }
+
+    /// <summary>The types known after a stage.</summary>
+    /// <exception cref="UserException">There would be fewer than two, or more than the bank has places, or a name cannot be.</exception>
+    internal static CellTypeLibrary Grow(CellTypeLibrary known, int stage, StageCells cells, LearningSettings settings, IReadOnlyList<StageCells> earlier)
+    {
+        var library = known.Grow(earlier.Aggregate(cells.Labels.AsEnumerable(), (all, e) => all.Concat(e.Labels)), stage);
         if (library.Count < FewestTypes)
         {
             throw new UserException($"After stage {cells.Name} the model would know {library.Count} cell type{(library.Count == 1 ? $" ({library.Names[0]})" : "s")}; it takes at least two to tell apart. Add cells of another type.");
         }
         if (settings.UsesReplay) ExampleBank.Quota(settings.BankCapacity, library.Count);
-        var bank = Resize(previous.Bank, settings.BankCapacity, previous.Library.Count);
-        return (previous.Grow(library, settings.Seed), new StageInput(stage, previous.Library, bank, cells, company.Earlier, company.Budget, TrainableFor(previous, settings)));
+        return library;
     }
 
     private static TrainableSet TrainableFor(AnnotationModel previous, LearningSettings settings)

@@ -17,27 +17,27 @@ public enum BaselineFeatures : byte
 /// <summary>The cells of a stream as the baseline takes them: the same genes, selections and labels that <c>canal stream</c> uses.</summary>
 public sealed class StreamBaselineCells
 {
-    private readonly Dictionary<(StreamCells Cells, string Label), (Dictionary<BaselineFeatures, SparseFeatures> Features, string[] Labels)> read = [];
+    private readonly Dictionary<(StreamCells Cells, string Label, CellPurpose Purpose), (Dictionary<BaselineFeatures, SparseFeatures> Features, string[] Labels)> read = [];
     private readonly StreamPlan plan;
     private readonly string? scratchFolder;
-    private readonly Func<StreamCells, string?, DataSetReader>? open;
+    private readonly Func<StreamCells, string?, CellPurpose, DataSetReader>? open;
     private readonly Action<DataSetReport>? report;
 
     /// <summary>Reads all cells of a stream.</summary>
     /// <param name="plan">The stream.</param>
     /// <param name="panel">The genes; null chooses them as a new model of the stream would.</param>
     /// <param name="scratchFolder">Folder for scratch files; null for the system's temporary folder.</param>
-    /// <param name="open">Opens the cells of a stage or test set, by cells and label (null where labels are not read); null for the stream's own settings.</param>
+    /// <param name="open">Opens the cells of a stage or test set, by cells, label (null where labels are not read) and purpose; null for the stream's own settings.</param>
     /// <param name="report">Told what was read.</param>
     /// <exception cref="UserException">A data set cannot be read.</exception>
     public StreamBaselineCells(
-        StreamPlan plan, GenePanel? panel, string? scratchFolder = null, Func<StreamCells, string?, DataSetReader>? open = null, Action<DataSetReport>? report = null)
+        StreamPlan plan, GenePanel? panel, string? scratchFolder = null, Func<StreamCells, string?, CellPurpose, DataSetReader>? open = null, Action<DataSetReport>? report = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         (this.plan, this.scratchFolder, this.open, this.report) = (plan, scratchFolder, open, report);
         Panel = panel ?? (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path } ? ModelFile.Load(path).Panel : ChoosePanel());
-        foreach (var stage in plan.Stages) Read(stage.Cells, stage.Label);
-        foreach (var test in plan.Tests) Read(test.Cells, test.Label);
+        foreach (var stage in plan.Stages) Read(stage.Cells, stage.Label, CellPurpose.Training);
+        foreach (var test in plan.Tests) Read(test.Cells, test.Label, CellPurpose.Testing);
     }
 
     /// <summary>The genes.</summary>
@@ -47,13 +47,14 @@ public sealed class StreamBaselineCells
     public bool Simulated { get; private set; }
 
     /// <summary>Training cells of the stages.</summary>
-    public IReadOnlyList<BaselineStage> Stages(BaselineFeatures features) => [.. plan.Stages.Select(s => new BaselineStage(s.Name, Cells(s.Cells, s.Label, features)))];
+    public IReadOnlyList<BaselineStage> Stages(BaselineFeatures features) => [.. plan.Stages.Select(s => new BaselineStage(s.Name, Cells(s.Cells, s.Label, CellPurpose.Training, features)))];
 
     /// <summary>The test sets.</summary>
     public IReadOnlyList<BaselineTest> Tests(BaselineFeatures features) =>
-        [.. plan.Tests.Select(t => new BaselineTest(new Evaluation.StreamTest(t.Name, t.Stage + 1), Cells(t.Cells, t.Label, features), t.Merge))];
+        [.. plan.Tests.Select(t => new BaselineTest(new Evaluation.StreamTest(t.Name, t.Stage + 1), Cells(t.Cells, t.Label, CellPurpose.Testing, features), t.Merge))];
 
-    private BaselineCells Cells(StreamCells cells, string label, BaselineFeatures features) => new(read[(cells, label)].Features[features], read[(cells, label)].Labels);
+    private BaselineCells Cells(StreamCells cells, string label, CellPurpose purpose, BaselineFeatures features) =>
+        new(read[(cells, label, purpose)].Features[features], read[(cells, label, purpose)].Labels);
 
     private GenePanel ChoosePanel()
     {
@@ -61,7 +62,7 @@ public sealed class StreamBaselineCells
         var readers = new List<DataSetReader>();
         try
         {
-            foreach (var source in sources) readers.Add(Open(source, null));
+            foreach (var source in sources) readers.Add(Open(source, null, CellPurpose.Training));
             return NewModel.Panel(readers, plan.Vocabulary, plan.PanelSize);
         }
         finally
@@ -70,14 +71,14 @@ public sealed class StreamBaselineCells
         }
     }
 
-    private void Read(StreamCells cells, string label)
+    private void Read(StreamCells cells, string label, CellPurpose purpose)
     {
-        if (read.ContainsKey((cells, label))) return;
-        using var reader = Open(cells, label);
+        if (read.ContainsKey((cells, label, purpose))) return;
+        using var reader = Open(cells, label, purpose);
         using var prepared = reader.Prepare(Panel);
         report?.Invoke(prepared.Report);
         Simulated |= prepared.Report.Simulated;
-        read[(cells, label)] = (
+        read[(cells, label, purpose)] = (
             new Dictionary<BaselineFeatures, SparseFeatures>
             {
                 [BaselineFeatures.Log] = SparseFeatures.Of(reader.ReadLogFeatures(prepared)),
@@ -86,6 +87,12 @@ public sealed class StreamBaselineCells
             [.. prepared.Labels.Select(type => prepared.Types[type])]);
     }
 
-    private DataSetReader Open(StreamCells cells, string? label) => open?.Invoke(cells, label)
-        ?? DataSetReader.Open(cells.Data, new DataSetSettings { Where = cells.Where, Label = label, FewestGenes = plan.MinimumGenes, ScratchFolder = scratchFolder });
+    private DataSetReader Open(StreamCells cells, string? label, CellPurpose purpose) => open?.Invoke(cells, label, purpose) ?? DataSetReader.Open(cells.Data, new DataSetSettings
+    {
+        Where = cells.Where,
+        Label = label,
+        FewestGenes = plan.MinimumGenes,
+        KeepLowQuality = purpose == CellPurpose.Testing,
+        ScratchFolder = scratchFolder,
+    });
 }

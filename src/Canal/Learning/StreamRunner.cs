@@ -60,32 +60,52 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         return outcome;
     }
 
-    // What cannot be read is said before anything is written or learned.
+    // What cannot be opened is said before anything is written or learned.
     private void CheckInputs(CancellationToken cancel)
     {
         if (plan.Vocabulary is { } vocabulary) GeneVocabulary.Load(vocabulary);
         if (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path }) ModelFile.Load(path);
         using var cells = new StreamCellsCache(plan, ScratchFolder ?? Path.GetTempPath(), null);
-        foreach (var source in plan.Base.Cells) Check(source, null);
-        foreach (var stage in plan.Stages) Check(stage.Cells, stage.Label);
-        foreach (var test in plan.Tests) Check(test.Cells, test.Label);
+        foreach (var source in plan.Base.Cells) Check(source, null, CellPurpose.Training);
+        foreach (var stage in plan.Stages) Check(stage.Cells, stage.Label, CellPurpose.Training);
+        foreach (var test in plan.Tests) Check(test.Cells, test.Label, CellPurpose.Testing);
 
-        void Check(StreamCells source, string? label)
+        void Check(StreamCells source, string? label, CellPurpose purpose)
         {
             cancel.ThrowIfCancellationRequested();
-            cells.Open(source, label, source.Data).Dispose();
+            cells.Open(source, label, source.Data, purpose).Dispose();
+        }
+    }
+
+    // What only shows when all cells are read for a panel, or when the library has grown stage by stage, is said before anything trains.
+    private void CheckCells(AnnotationModel start, StreamCellsCache cells, CancellationToken cancel)
+    {
+        var (library, settings) = (start.Library, plan.Learning.Validated() with { Ablation = Ablation.None });
+        for (var index = 0; index < plan.Stages.Count; index++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            library = StageTrainer.Grow(library, start.Stages + index + 1, cells.Stage(plan.Stages[index], start.Panel), settings, []);
+        }
+        foreach (var test in plan.Tests)
+        {
+            cancel.ThrowIfCancellationRequested();
+            cells.Test(test, start.Panel);
         }
     }
 
     private AnnotationModel Base(string folder, ulong seed, StreamCellsCache cells, IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
-        if (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path }) return ModelFile.Load(path);
-        Directory.CreateDirectory(folder);
+        if (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path })
+        {
+            var given = ModelFile.Load(path);
+            CheckCells(given, cells, cancel);
+            return given;
+        }
         var output = Path.Combine(folder, "base.safetensors");
         var first = plan.Stages[0];
         var sources = plan.Base.Cells.Count > 0 ? plan.Base.Cells : [first.Cells];
         string[] names = plan.Base.Cells.Count > 0 ? [.. sources.Select((s, i) => string.Create(CultureInfo.InvariantCulture, $"pretrain-{i + 1}"))] : [first.Name];
-        var readers = sources.Select((s, i) => cells.Open(s, null, names[i])).ToList();
+        var readers = sources.Select((s, i) => cells.Open(s, null, names[i], CellPurpose.Training)).ToList();
         AnnotationModel fresh;
         try
         {
@@ -95,9 +115,14 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         {
             foreach (var reader in readers) reader.Dispose();
         }
+        CheckCells(fresh, cells, cancel);
         if (plan.Base.Kind == StreamBaseKind.Scratch) return fresh;
+        OutputFolder.Create(folder);
         var settings = plan.Base.Settings with { Seed = seed };
-        var identity = Hash([ModelIdentity.Of(fresh), .. settings.Describe().Select(s => $"{s.Key}={s.Value}"), .. sources.Select(s => $"{s.Data}|{s.Where}")]);
+        var identity = Hash([
+            StageTrainer.SoftwareVersion, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(fresh),
+            .. settings.Describe().Select(s => $"{s.Key}={s.Value}"), .. sources.Select((s, i) => cells.PretrainHash(s, names[i], fresh.Panel)),
+        ]);
         var marker = Path.Combine(folder, "base.identity");
         if (!Restart && File.Exists(output) && File.Exists(marker))
         {
@@ -120,7 +145,8 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
         var name = StreamPlanReader.NameOf(ablation);
-        var folder = Directory.CreateDirectory(Path.Combine(seedFolder, name)).FullName;
+        var folder = Path.Combine(seedFolder, name);
+        OutputFolder.Create(folder);
         var settings = plan.Learning with { Seed = seed, Ablation = ablation };
         var (model, scores) = (start, new List<StageScores>());
         for (var index = 0; index < plan.Stages.Count; index++)
@@ -129,7 +155,9 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
             var stage = cells.Stage(plan.Stages[index], model.Panel);
             var company = Company(ablation, index, cells, model, full);
             var identity = Hash([
-                ModelIdentity.Of(model), stage.Hash(), .. settings.Describe().Select(s => $"{s.Key}={s.Value}"), .. plan.Tests.Select(t => $"{t.Name}|{t.Cells}|{t.Label}|{string.Join(',', t.Merge)}"),
+                StageTrainer.SoftwareVersion, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(model),
+                stage.Hash(), .. settings.Describe().Select(s => $"{s.Key}={s.Value}"),
+                .. plan.Tests.Select(t => $"{t.Name}|{cells.TestHash(t, model.Panel)}|{string.Join(',', t.Merge)}"),
                 company.Budget?.ToString() ?? "", .. company.Earlier.Select(e => e.Hash()),
             ]);
             if (!Restart && StageScores.Read(file + ".json") is { } done && File.Exists(file + ".safetensors"))

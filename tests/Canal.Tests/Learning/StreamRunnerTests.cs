@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Canal.Data;
+using Canal.Data.H5ad;
 using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Optimizers;
 using Canal.Learning;
@@ -81,6 +82,62 @@ public sealed class StreamRunnerTests : IDisposable
     }
 
     [Fact]
+    public void OtherTestCells_OrAnotherLimitOfQuality_OverOldResults_AreRefused()
+    {
+        var plan = Plan("out", "[]", "scratch");
+        plan = plan with { Stages = [plan.Stages[0]], Tests = [plan.Tests[^1]] };
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        Assert.Contains("stage-1", Refused(plan with { MinimumGenes = 1 }), StringComparison.Ordinal);
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        Rewrite(plan.Tests[0].Cells.Data, counts: rows => rows.MutableValues(3)[0] = 10_000);
+        Assert.Contains("stage-1", Refused(plan), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ABaseOfOtherCellsOfTheSamePanel_IsRefused()
+    {
+        var plan = Plan("out", "[]", """{"pretrain": {"max_epochs": 1, "batch": 10, "accumulation": 1}}""");
+        var second = temporary["second.h5ad"];
+        File.Copy(plan.Stages[1].Cells.Data, second);
+        // The panel is chosen on the first data set: the second one leaves it as it is.
+        plan = plan with { Base = plan.Base with { Cells = [plan.Stages[0].Cells, new StreamCells(second, null)] }, Stages = [plan.Stages[0]], Tests = [] };
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        Rewrite(second, counts: rows => rows.MutableValues(3)[0] = 10_000);
+        Assert.Contains("base.safetensors", Refused(plan), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("name", "Unassigned")]
+    [InlineData("bank", "--bank")]
+    [InlineData("genes", "genes")]
+    public void WhatOnlyALaterStageOrTestShows_IsSaidBeforeAnythingIsLearned(string fault, string word)
+    {
+        var plan = Plan("out", "[]", """{"pretrain": {"max_epochs": 1, "batch": 10, "accumulation": 1}}""");
+        if (fault == "name") Rewrite(plan.Stages[1].Cells.Data, label: (label, cell) => cell < 40 ? "Unassigned" : label);
+        if (fault == "bank") plan = plan with { Learning = plan.Learning with { BankCapacity = TypesOf(plan.Stages[0]) } };
+        if (fault == "genes") Rewrite(plan.Tests[^1].Cells.Data, gene: name => "another-" + name);
+        Assert.Contains(word, Refused(plan), StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(plan.Output, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void TestCellsOfLowQuality_CountLikeAllOthers()
+    {
+        var plan = Plan("out", "[]", "scratch");
+        var test = plan.Tests[0];
+        using var reader = DataSetReader.Open(test.Cells.Data, new DataSetSettings { Where = test.Cells.Where, Label = test.Label });
+        plan = plan with { MinimumGenes = (int)reader.Quality.MedianGenes!.Value, Stages = [plan.Stages[0]], Tests = [test] };
+        var score = new StreamRunner(device, plan).Run(null, CancellationToken.None).Variants[0].Stages[0].Tests[0];
+        Assert.Equal(reader.Rows.Count, score.Cells + score.Untaught);
+        var baseline = new StreamBaselineCells(plan, null);
+        Assert.Equal(reader.Rows.Count, baseline.Tests(BaselineFeatures.Log)[0].Cells.Labels.Count);
+        // Of the training cells, which are of the same file, some are left out.
+        using var training = DataSetReader.Open(plan.Stages[0].Cells.Data, new DataSetSettings { Where = plan.Stages[0].Cells.Where, Label = test.Label });
+        Assert.InRange(baseline.Stages(BaselineFeatures.Log)[0].Training.Labels.Count, 1, training.Rows.Count - 1);
+    }
+
+    [Fact]
     public void AnOutputThatIsAFile_IsTheUsersFault()
     {
         var plan = Plan("out", "[]", "scratch");
@@ -119,6 +176,33 @@ public sealed class StreamRunnerTests : IDisposable
     {
         device.Dispose();
         temporary.Dispose();
+    }
+
+    private string Refused(StreamPlan plan) => Assert.Throws<UserException>(() => new StreamRunner(device, plan).Run(null, CancellationToken.None)).Message;
+
+    private static int TypesOf(StreamStage stage)
+    {
+        using var reader = DataSetReader.Open(stage.Cells.Data, new DataSetSettings { Where = stage.Cells.Where });
+        var labels = reader.File.ReadObs(stage.Label).Values;
+        return reader.Rows.Select(row => labels[row]).Distinct(StringComparer.Ordinal).Count();
+    }
+
+    private static void Rewrite(string path, Action<SparseRows>? counts = null, Func<string?, int, string?>? label = null, Func<string, string>? gene = null)
+    {
+        var rows = new SparseRows();
+        string[] genes, cells;
+        List<CategoryColumn> columns;
+        using (var file = ExpressionFiles.Open(path))
+        {
+            genes = [.. file.GeneNames("X").Select(name => gene?.Invoke(name) ?? name)];
+            cells = [.. file.CellNames];
+            columns = [.. file.ObsColumns.Select(c => CategoryColumn.FromValues(c, [.. file.ReadObs(c).Values.Select((v, i) => c == "cell_type" && label is not null ? label(v, i) : v)]))];
+            file.OpenMatrix("X").ReadCells(0, file.CellCount, rows);
+        }
+        counts?.Invoke(rows);
+        using var writer = new H5adWriter(path, genes.Length);
+        writer.Append(rows);
+        writer.Complete(new AnnotationTable(cells, columns), new AnnotationTable(genes, []));
     }
 
     private StreamPlan Plan(string output, string ablate, string start)
