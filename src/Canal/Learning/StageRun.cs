@@ -48,6 +48,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
 
     private readonly Device device = network.Device;
     private readonly CellTypeLibrary library = model.Library;
+    private ExampleBank bank = input.Bank;
 
     /// <summary>Whether frozen outputs and the teacher are computed once a stage; false computes them in every step, with the same bits.</summary>
     public bool Caches { get; init; } = true;
@@ -68,7 +69,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     /// <exception cref="RunInterruptedException">It was cancelled; the state is written.</exception>
     public StageOutcome Run(RunContext run)
     {
-        var pool = BuildPool(out var candidates, out var stageCells);
+        var pool = BuildPool(run, out var candidates, out var stageCells);
         var steps = input.Budget?.StepsPerEpoch ?? (pool.Training.Length + settings.Batch - 1) / settings.Batch;
         network.Parameters.Train(input.Trainable);
         var distillation = settings.UsesDistillation && input.Previous.Count > 0 ? settings.Lambda * input.Previous.Count / library.Count : 0;
@@ -84,38 +85,43 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         loop.Run(run);
         var outputs = Outputs(pool, prefix, run);
         return new StageOutcome(
-            Rehearses ? input.Bank : NewBank(candidates, stageCells, outputs), Rehearses ? null : Calibrate(pool, outputs), loop.History, loop.BestEpoch,
+            Rehearses ? bank : NewBank(candidates, stageCells, outputs), Rehearses ? null : Calibrate(pool, outputs), loop.History, loop.BestEpoch,
             schedule.Description, pool.Training.Length, pool.Validation.Length, steps);
     }
 
     // The pool: earlier stages' cells (joint only), the stage's, then the bank's.
-    private StagePool BuildPool(out BankCandidate[] candidates, out Range stageCells)
+    private StagePool BuildPool(RunContext run, out BankCandidate[] candidates, out Range stageCells)
     {
         var parts = new List<ICellTokens>();
         var (labels, validates) = (new List<int>(), new List<bool>());
-        foreach (var earlier in settings.Ablation == Ablation.Joint ? input.Earlier : []) Append(earlier);
+        foreach (var earlier in settings.Ablation == Ablation.Joint ? input.Earlier : [])
+        {
+            var (types, validating) = earlier.Divide(library);
+            Append(earlier, types, validating);
+        }
         var first = labels.Count;
-        var (own, folds) = Append(input.Cells);
+        var (own, folds) = input.Cells.Divide(library);
+        (bank, var known) = BankOverlap.Settle(input.Bank, model.Bank.Examples.Concat(input.Bank.Examples), input.Cells, folds);
+        if (known > 0) Say(run, $"{known} cells are in the example bank already: they keep their fold, and are taken once");
+        Append(input.Cells, own, folds);
         stageCells = first..labels.Count;
         candidates = input.Cells.Candidates(own, folds);
         if (settings.UsesReplay)
         {
-            parts.Add(new BankTokens(input.Bank.Examples));
-            labels.AddRange(input.Bank.Examples.Select(e => e.Label));
-            validates.AddRange(input.Bank.Examples.Select(e => e.Validates));
+            parts.Add(new BankTokens(bank.Examples));
+            labels.AddRange(bank.Examples.Select(e => e.Label));
+            validates.AddRange(bank.Examples.Select(e => e.Validates));
         }
         var cells = Enumerable.Range(0, labels.Count).ToArray();
         var pool = new StagePool(new ConcatenatedTokens([.. parts]), [.. labels], [.. cells.Where(c => !validates[c])], [.. cells.Where(c => validates[c])]);
         if (pool.Training.Length == 0) throw new UserException($"Stage {input.Cells.Name} has no cell to train on.");
         return pool;
 
-        (int[], bool[]) Append(StageCells stage)
+        void Append(StageCells stage, int[] types, bool[] validating)
         {
-            var (types, fold) = stage.Divide(library);
             parts.Add(stage.Tokens);
             labels.AddRange(types);
-            validates.AddRange(fold);
-            return (types, fold);
+            validates.AddRange(validating);
         }
     }
 
@@ -166,8 +172,8 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         var representations = outputs.Representations.AsSpan(first * outputs.Width, count * outputs.Width).ToArray();
         var ranking = new BankRanking(candidates, representations, network.Parameters.Read(CellTypeHead.PrototypeName), outputs.Width, settings.Seed);
         return settings.Ablation == Ablation.NoBalance
-            ? input.Bank.UpdateUnbalanced(input.Stage, ranking, input.Cells.TokensOf)
-            : input.Bank.Update(library.Count, input.Stage, ranking, settings.BankPolicy, input.Cells.TokensOf);
+            ? bank.UpdateUnbalanced(input.Stage, ranking, input.Cells.TokensOf)
+            : bank.Update(library.Count, input.Stage, ranking, settings.BankPolicy, input.Cells.TokensOf);
     }
 
     private NoveltyCalibration? Calibrate(StagePool pool, CellOutputs outputs) => NoveltyCalibration.Fit(

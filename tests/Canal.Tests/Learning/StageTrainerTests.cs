@@ -1,3 +1,4 @@
+using Canal.Data;
 using Canal.Engine.Devices.Cpu;
 using Canal.Learning;
 using Canal.Models;
@@ -104,6 +105,26 @@ public sealed class StageTrainerTests : IDisposable
         Assert.NotNull(second.Novelty);
         Assert.Equal(["one", "two"], second.Provenance.Select(p => p.Name));
         Assert.DoesNotContain(second.Provenance[1].Metrics, m => m.Key.Contains("second", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void CellsThatTheBankHolds_KeepTheirFold_AndAreTakenOnce()
+    {
+        var first = Learn(LearningSamples.Fresh(), LearningSamples.Stage("one", 12, 0, 1), LearningSamples.Settings).Model;
+        var again = LearningSamples.Stage("one", 24, 0, 1, 2);
+        var drawn = Folds.Validation("one", again.CellIds, [.. again.Labels.Select(label => label[^1] - '0')]);
+        var bank = first.Bank.Examples.ToDictionary(e => e.CellId, e => e.Validates);
+        var folds = again.CellIds.Select((id, cell) => bank.TryGetValue(id, out var validates) ? validates : drawn[cell]).ToArray();
+        Assert.Equal(24, bank.Count);
+        Assert.Contains(Enumerable.Range(0, again.Count), cell => drawn[cell] && !folds[cell]);     // would have trained and then validated
+
+        var said = new Sayings();
+        var second = new StageTrainer(device).Learn(first, again, LearningSamples.Settings, StageCompany.Alone, new LearningContext { Progress = said }).Model;
+        Assert.Equal(folds.Count(f => !f), second.Provenance[^1].Metrics["training_cells"]);
+        Assert.Equal(folds.Count(f => f), second.Provenance[^1].Metrics["validation_cells"]);
+        Assert.Contains(said.Lines, line => line.StartsWith("24 cells are in the example bank already", StringComparison.Ordinal));
+        Assert.Equal(second.Bank.Count, second.Bank.Examples.Select(e => (e.Source, e.CellId)).Distinct().Count());
+        Assert.All(second.Bank.Examples, e => Assert.Equal(folds[again.CellIds.ToList().IndexOf(e.CellId)], e.Validates));
     }
 
     [Theory]
