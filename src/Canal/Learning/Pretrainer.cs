@@ -65,19 +65,6 @@ public sealed class Pretrainer(Device device)
 
     private static StageRecord Record(PretrainSource source, PretrainSettings settings, PretrainOutcome outcome)
     {
-        var metrics = new SortedDictionary<string, double>(StringComparer.Ordinal)
-        {
-            ["epochs"] = outcome.History.Count,
-            ["best_epoch"] = outcome.Best.Epoch,
-            ["steps"] = outcome.History[^1].Steps,
-            ["cells_per_step"] = outcome.CellsPerStep,
-            ["training_cells"] = outcome.TrainingCells,
-            ["validation_cells"] = outcome.ValidationCells,
-            ["training_loss"] = outcome.Best.Loss,
-            ["validation_accuracy"] = outcome.Best.ValidationAccuracy,
-            ["validation_loss"] = outcome.Best.ValidationLoss,
-        };
-        foreach (var unknown in metrics.Where(m => !double.IsFinite(m.Value)).Select(m => m.Key).ToList()) metrics.Remove(unknown);
         var described = settings.Describe();
         described["schedule"] = outcome.Schedule;
         return new StageRecord
@@ -91,7 +78,7 @@ public sealed class Pretrainer(Device device)
             SoftwareVersion = StageTrainer.SoftwareVersion,
             Simulated = source.Simulated,
             Settings = described,
-            Metrics = metrics,
+            Metrics = TrainingMetrics.Of(outcome.History, outcome.Best, outcome.TrainingCells, outcome.ValidationCells, outcome.CellsPerStep),
         };
     }
 }

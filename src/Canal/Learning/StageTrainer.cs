@@ -140,18 +140,6 @@ public sealed class StageTrainer(Device device)
 
     private static StageRecord Record(int stage, StageCells cells, LearningSettings settings, StageOutcome outcome)
     {
-        var metrics = new SortedDictionary<string, double>(StringComparer.Ordinal)
-        {
-            ["epochs"] = outcome.History.Count,
-            ["best_epoch"] = outcome.Best.Epoch,
-            ["steps"] = outcome.History[^1].Steps,
-            ["training_cells"] = outcome.TrainingCells,
-            ["validation_cells"] = outcome.ValidationCells,
-            ["training_loss"] = outcome.Best.Loss,
-            ["validation_accuracy"] = outcome.Best.ValidationAccuracy,
-            ["validation_loss"] = outcome.Best.ValidationLoss,
-        };
-        foreach (var unknown in metrics.Where(m => !double.IsFinite(m.Value)).Select(m => m.Key).ToList()) metrics.Remove(unknown);
         var described = settings.Describe();
         described["schedule"] = outcome.Schedule;
         return new StageRecord
@@ -165,7 +153,7 @@ public sealed class StageTrainer(Device device)
             SoftwareVersion = SoftwareVersion,
             Simulated = cells.Simulated,
             Settings = described,
-            Metrics = metrics,
+            Metrics = TrainingMetrics.Of(outcome.History, outcome.Best, outcome.TrainingCells, outcome.ValidationCells),
         };
     }
 
