@@ -11,7 +11,9 @@ namespace Canal.Engine.Optimizers;
 /// </summary>
 public sealed class ParameterSet : IDisposable
 {
-    private const int AlignmentElements = 16;
+    /// <summary>Parameters start at multiples of this many elements.</summary>
+    public const int AlignmentElements = 16;
+
     private readonly Device device;
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly Tensor values;

@@ -31,7 +31,8 @@ internal sealed class PretrainRun(MaskedExpressionNetwork network, PretrainCells
         var all = Enumerable.Range(0, cells.Tokens.Count).ToArray();
         int[] training = [.. all.Where(c => !cells.Validates[c])], validation = [.. all.Where(c => cells.Validates[c])];
         if (training.Length == 0) throw new UserException("There is no cell to pre-train on.");
-        var cellsPerStep = settings.Batch * settings.AccumulationFor(training.Length);
+        BatchLimits.Check(settings.Batch, network.Encoder.Geometry, network.Encoder.Geometry.Tokens);
+        var cellsPerStep = BatchLimits.CellsPerUpdate(settings.Batch, settings.AccumulationFor(training.Length));
         var steps = (training.Length + cellsPerStep - 1) / cellsPerStep;
         var schedule = RateSchedule.For(settings.Schedule, settings.Rate, steps, settings.MaxEpochs);
         run.Progress?.Report(LearningProgress.Say(string.Create(CultureInfo.InvariantCulture,

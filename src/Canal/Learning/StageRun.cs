@@ -69,6 +69,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     /// <exception cref="RunInterruptedException">It was cancelled; the state is written.</exception>
     public StageOutcome Run(RunContext run)
     {
+        BatchLimits.Check(settings.Batch, network.Encoder.Geometry, 1);
         var pool = BuildPool(run, out var candidates, out var stageCells);
         var steps = input.Budget?.StepsPerEpoch ?? (pool.Training.Length + settings.Batch - 1) / settings.Batch;
         network.Parameters.Train(input.Trainable);

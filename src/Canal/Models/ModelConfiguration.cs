@@ -77,6 +77,12 @@ public sealed record ModelConfiguration
         Encoder();
         if (Manifold is < 1 or > 1 << 14) throw new UserException($"The model's manifold layer has {Manifold} units; it must have from 1 to {1 << 14}.");
         if (Representation is < 1 or > 1 << 14) throw new UserException($"The model's representation has {Representation} units; it must have from 1 to {1 << 14}.");
+        // The parameters are one buffer, of which 32 bits count the elements, padding included; tested before anything is drawn.
+        var parameters = Specify(1).Sum(s => s.Shape.Count + ParameterSet.AlignmentElements);
+        if (parameters > Array.MaxLength)
+        {
+            throw new UserException($"The model would have {parameters:N0} parameters; {Array.MaxLength:N0} is the most: lower --width or --blocks (\"model\" in a stream file).");
+        }
         return this;
     }
 
