@@ -50,7 +50,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         var model = ModelFile.Load(Model);
-        using var reader = DataSetReader.Open(Data, ForAnnotation(folder));
+        using var reader = DataSetReader.Open(Data, ForAnnotation(folder) with { Cancel = context.Stop });
         context.Stop.ThrowIfCancellationRequested();
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);

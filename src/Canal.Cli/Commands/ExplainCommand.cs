@@ -49,7 +49,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         var model = ModelFile.Load(Model);
-        using var reader = DataSetReader.Open(Data, ForAnnotation(folder));
+        using var reader = DataSetReader.Open(Data, ForAnnotation(folder) with { Cancel = context.Stop });
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);
         var types = Groups(device, model, reader, cells, progress, context.Stop);

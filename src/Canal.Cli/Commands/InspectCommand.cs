@@ -46,7 +46,7 @@ internal sealed class InspectCommand : DataOptions, ICommand
     private void DescribeData(CommandContext context)
     {
         var model = Model is null ? null : ModelFile.Load(Model);
-        using var reader = DataSetReader.Open(File, ForAnnotation(null));
+        using var reader = DataSetReader.Open(File, ForAnnotation(null) with { Cancel = context.Stop });
         using var fit = model is null ? null : DataSets.Annotate(reader, model);
         var file = reader.File;
         var columns = file.ObsColumns.Select(name => (Name: name, Values: Values(file, name))).ToList();

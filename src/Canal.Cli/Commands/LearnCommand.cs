@@ -84,7 +84,7 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         var folder = OutputFile.CheckModel(Output, Model is null ? [Data] : [Data, Model]);
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
-        using var reader = DataSetReader.Open(Data, ForTraining(this, folder, StageName));
+        using var reader = DataSetReader.Open(Data, ForTraining(this, folder, StageName) with { Cancel = context.Stop });
         var previous = Model is null ? NewModel.Create([reader], Vocabulary, panel, geometry, Seed) : ModelFile.Load(Model);
         context.Stop.ThrowIfCancellationRequested();
         var (prepared, cells) = DataSets.Stage(reader, previous.Panel);

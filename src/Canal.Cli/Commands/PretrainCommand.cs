@@ -54,7 +54,7 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
         var sources = new List<PretrainSource>();
         try
         {
-            foreach (var path in paths) readers.Add(DataSetReader.Open(path, Settings(folder)));
+            foreach (var path in paths) readers.Add(DataSetReader.Open(path, Settings(folder) with { Cancel = context.Stop }));
             var fresh = NewModel.Create(readers, Vocabulary, panel, geometry, Seed);
             foreach (var reader in readers)
             {

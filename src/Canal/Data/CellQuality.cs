@@ -15,7 +15,7 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
     public bool IsLow(int expressedGenes) => expressedGenes < FewestGenes;
 
     /// <summary>A fixed number (<c>--min-genes</c>; 0 turns judging off), or, where null, a fifth of the file's median, for which all cells are read once.</summary>
-    public static CellQuality Of(CountReader reader, int? fewestGenes)
+    public static CellQuality Of(CountReader reader, int? fewestGenes, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(reader);
         if (fewestGenes is { } given)
@@ -26,6 +26,7 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
         var block = new SparseRows();
         for (var first = 0; first < expressed.Length; first += BlockCells)
         {
+            cancel.ThrowIfCancellationRequested();
             reader.ReadCells(first, Math.Min(BlockCells, expressed.Length - first), block);
             for (var cell = 0; cell < block.Cells; cell++) expressed[first + cell] = ExpressedGenes(block, cell);
         }

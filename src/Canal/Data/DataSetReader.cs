@@ -59,7 +59,7 @@ public sealed class DataSetReader : IDisposable
     public IReadOnlyList<int> Rows => rows;
 
     /// <summary>How cells are judged; reads the file once where the median is needed.</summary>
-    public CellQuality Quality => quality ??= CellQuality.Of(reader, settings.FewestGenes);
+    public CellQuality Quality => quality ??= CellQuality.Of(reader, settings.FewestGenes, settings.Cancel);
 
     /// <summary>SHA-256 of the file's content, lower-case hexadecimal (of the cell ids, where the data set is not a file).</summary>
     public string ContentHash => contentHash ??= Hash();
@@ -178,6 +178,7 @@ public sealed class DataSetReader : IDisposable
         var next = 0;
         while (next < rows.Length)
         {
+            settings.Cancel.ThrowIfCancellationRequested();
             // A block starts at the next selected cell and never spans more than BlockCells rows of the file.
             var first = rows[next];
             var end = next;

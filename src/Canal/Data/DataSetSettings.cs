@@ -38,4 +38,7 @@ public sealed record DataSetSettings
 
     /// <summary>Told the cells read so far and their number, during each pass over the file.</summary>
     public Action<int, int>? Progress { get; init; }
+
+    /// <summary>Stops a pass over the file at its next block of cells, with <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken Cancel { get; init; }
 }

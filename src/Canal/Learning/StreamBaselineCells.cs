@@ -22,6 +22,7 @@ public sealed class StreamBaselineCells
     private readonly string? scratchFolder;
     private readonly Func<StreamCells, string?, CellPurpose, DataSetReader>? open;
     private readonly Action<DataSetReport>? report;
+    private readonly CancellationToken cancel;
 
     /// <summary>Reads all cells of a stream.</summary>
     /// <param name="plan">The stream.</param>
@@ -29,12 +30,14 @@ public sealed class StreamBaselineCells
     /// <param name="scratchFolder">Folder for scratch files; null for the system's temporary folder.</param>
     /// <param name="open">Opens the cells of a stage or test set, by cells, label (null where labels are not read) and purpose; null for the stream's own settings.</param>
     /// <param name="report">Told what was read.</param>
+    /// <param name="cancel">Stops a pass over a file, where the stream's own settings open it.</param>
     /// <exception cref="UserException">A data set cannot be read.</exception>
     public StreamBaselineCells(
-        StreamPlan plan, GenePanel? panel, string? scratchFolder = null, Func<StreamCells, string?, CellPurpose, DataSetReader>? open = null, Action<DataSetReport>? report = null)
+        StreamPlan plan, GenePanel? panel, string? scratchFolder = null, Func<StreamCells, string?, CellPurpose, DataSetReader>? open = null, Action<DataSetReport>? report = null,
+        CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        (this.plan, this.scratchFolder, this.open, this.report) = (plan, scratchFolder, open, report);
+        (this.plan, this.scratchFolder, this.open, this.report, this.cancel) = (plan, scratchFolder, open, report, cancel);
         Panel = panel ?? (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path } ? ModelFile.Load(path).Panel : ChoosePanel());
         foreach (var stage in plan.Stages) Read(stage.Cells, stage.Label, CellPurpose.Training);
         foreach (var test in plan.Tests) Read(test.Cells, test.Label, CellPurpose.Testing);
@@ -94,5 +97,6 @@ public sealed class StreamBaselineCells
         FewestGenes = plan.MinimumGenes,
         KeepLowQuality = purpose == CellPurpose.Testing,
         ScratchFolder = scratchFolder,
+        Cancel = cancel,
     });
 }

@@ -5,7 +5,7 @@ using Canal.Data;
 namespace Canal.Learning;
 
 /// <summary>The data sets of a stream, each prepared once for one gene panel.</summary>
-internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IProgress<LearningProgress>? progress) : IDisposable
+internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IProgress<LearningProgress>? progress, CancellationToken cancel) : IDisposable
 {
     private readonly Dictionary<(StreamCells Cells, string? Label, string Name, CellPurpose Purpose, string Panel), Entry> prepared = [];
 
@@ -21,6 +21,7 @@ internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IP
         FewestGenes = plan.MinimumGenes,
         KeepLowQuality = purpose == CellPurpose.Testing,
         ScratchFolder = scratchFolder,
+        Cancel = cancel,
     });
 
     /// <summary>The cells of a stage.</summary>

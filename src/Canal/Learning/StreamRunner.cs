@@ -40,7 +40,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         CheckInputs(cancel);
         OutputFolder.Create(plan.Output);
         var scratch = ScratchFolder ?? Directory.CreateDirectory(Path.Combine(plan.Output, "scratch.partial")).FullName;
-        using var cells = new StreamCellsCache(plan, scratch, progress);
+        using var cells = new StreamCellsCache(plan, scratch, progress, cancel);
         var (runs, simulated) = (new List<VariantScores>(), false);
         foreach (var seed in plan.Seeds)
         {
@@ -65,7 +65,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     {
         if (plan.Vocabulary is { } vocabulary) GeneVocabulary.Load(vocabulary);
         if (plan.Base is { Kind: StreamBaseKind.Model, ModelPath: { } path }) ModelFile.Load(path);
-        using var cells = new StreamCellsCache(plan, ScratchFolder ?? Path.GetTempPath(), null);
+        using var cells = new StreamCellsCache(plan, ScratchFolder ?? Path.GetTempPath(), null, cancel);
         foreach (var source in plan.Base.Cells) Check(source, null, CellPurpose.Training);
         foreach (var stage in plan.Stages) Check(stage.Cells, stage.Label, CellPurpose.Training);
         foreach (var test in plan.Tests) Check(test.Cells, test.Label, CellPurpose.Testing);

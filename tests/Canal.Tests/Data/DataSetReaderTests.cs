@@ -161,6 +161,30 @@ public sealed class DataSetReaderTests
         }
     }
 
+    [Fact]
+    public void AStopEndsAPassAtTheNextBlock()
+    {
+        var many = ExpressionSamples.Counts(3 * 256, 20);
+        var genes = ExpressionSamples.Symbols(20);
+        using var stop = new CancellationTokenSource();
+        var blocks = 0;
+        using var reader = new DataSetReader(ExpressionSamples.File(many, genes), new DataSetSettings
+        {
+            FewestGenes = 0,
+            Cancel = stop.Token,
+            Progress = (_, _) =>
+            {
+                blocks++;
+                stop.Cancel();
+            },
+        });
+        Assert.Throws<OperationCanceledException>(() => reader.Prepare(GenePanel.All(new GeneVocabulary(genes))));
+        Assert.Equal(1, blocks);
+
+        using var judged = new DataSetReader(ExpressionSamples.File(many, genes), new DataSetSettings { Cancel = stop.Token });
+        Assert.Throws<OperationCanceledException>(() => judged.Quality);
+    }
+
     private static MemoryExpressionFile Labelled() => ExpressionSamples.File(counts, symbols)
         .WithObs("cell_type", [.. Enumerable.Range(0, Cells).Select(c => c % 2 == 0 ? " alpha" : "beta")])
         .WithObs("group", [.. Enumerable.Range(0, Cells).Select(c => "abc"[c % 3].ToString())])
