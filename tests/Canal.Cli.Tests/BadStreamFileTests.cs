@@ -26,6 +26,82 @@ public sealed class BadStreamFileTests(SimulatedStream stream) : IDisposable
     }
 
     [Fact]
+    public void TextThatIsNone()
+    {
+        Refuses("""{"name": "\ud800", "stages": [{"data": "a.h5ad"}]}""", "name", "half a character");
+        Refuses("""{"stages": [{"data": "a.h5ad", "\udc00": 1}]}""", "stages[0]", "half a character");
+        Refuses("""{"base": "\ud800", "stages": [{"data": "a.h5ad"}]}""", "base", "half a character");
+        Refuses("""{"stages": [{"data": "a"}], "tests": [{"data": "b", "merge": {"\ud800": "x"}}]}""", "merge", "half a character");
+        var latin = System.Text.Encoding.Latin1.GetBytes("""{"name": "Bj\u00f6rn", "stages": [{"data": "Müller.h5ad"}]}""");
+        bad.Refuses(["stream", bad.Write("latin.json", latin), "-o", bad.Out("results")], "latin.json", "UTF-8");
+    }
+
+    [Theory]
+    [InlineData("""{"stages": [{"data": "a\u0000b"}]}""", "stages[0].data", "NUL")]
+    [InlineData("""{"stages": [{"data": ""}]}""", "stages[0].data", "empty")]
+    [InlineData("""{"stages": [{"data": "a"}], "genes": {"vocabulary": "\u0000"}}""", "genes.vocabulary", "NUL")]
+    [InlineData("""{"stages": [{"data": "a"}], "output": "\u0000"}""", "output", "NUL")]
+    [InlineData("""{"stages": [{"data": "a"}], "base": " "}""", "base", "empty")]
+    public void PathsThatCannotBe(string json, string where, string word) => Refuses(json, where, word);
+
+    [Fact]
+    public void EmptyPaths()
+    {
+        bad.Refuses(["stream", ""], "stream file", "empty");
+        bad.Refuses(["stream", stream.StreamFile, "-o", ""], "output folder", "empty");
+        bad.Refuses(["learn", "", "-m", stream.Base, "-o", bad.Out("old.safetensors")], "input", "empty");
+        bad.Refuses(["learn", stream.Study1, "-m", "", "-o", bad.Out("old.safetensors")], "input", "empty");
+        bad.Refuses(["inspect", ""], "data set", "empty");
+        bad.Refuses(["inspect", stream.Study1, "-m", ""], "model", "empty");
+        bad.Refuses(["learn", stream.Study1, "--from-scratch", "-o", bad.Out("old.safetensors"), "--vocabulary", ""], "vocabulary", "empty");
+        bad.Refuses(["simulate", "-o", ""], "output folder", "empty");
+    }
+
+    [Fact]
+    public void WhatIsNoVocabulary()
+    {
+        Vocabulary(stream.Study1, "HDF5");
+        Vocabulary(bad.Write("genes.gz", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0]), "gzip");
+        Vocabulary(bad.Write("genes.bin", [65, 0, 66, 0]), "binary");
+        Vocabulary(bad.Write("genes.latin", [65, 10, 0xE4, 10]), "UTF-8");
+        Vocabulary(bad.Write("one-line.txt", System.Text.Encoding.ASCII.GetBytes(new string('A', 5000))), "1,024 characters");
+        Vocabulary(bad.Write("many.txt", System.Text.Encoding.ASCII.GetBytes(string.Join('\n', Enumerable.Range(0, 70_000)))), "65,535");
+        var sparse = bad.In("huge.txt");
+        using (var file = File.Create(sparse)) file.SetLength(65L << 20);
+        Vocabulary(sparse, "65 MiB");
+
+        void Vocabulary(string path, string word) =>
+            bad.Refuses(["learn", stream.Study1, "--from-scratch", "-o", bad.Out("old.safetensors"), .. SimulatedStream.TinyNetwork, "--vocabulary", path], Path.GetFileName(path), word);
+    }
+
+    [Theory]
+    [InlineData("pretrain", "--batch", "65536", "--batch")]
+    [InlineData("learn", "--batch", "65536", "--batch")]
+    [InlineData("pretrain", "--width", "4096", "--width")]
+    [InlineData("learn", "--width", "4096", "--width")]
+    public void ProductsThatAreTooLarge(string job, string option, string value, string word)
+    {
+        bad.Refuses(["plan", job, "--cells", "100", "--panel", "65000", "--size", "small", "--blocks", option == "--width" ? "64" : "1", "--counts-only", option, value], word, "lower");
+    }
+
+    [Fact]
+    public void StoppedBeforeAnythingIsRead()
+    {
+        foreach (var arguments in new string[][]
+        {
+            ["inspect", stream.Study1], ["learn", stream.Study1, "-m", stream.Base, "-o", bad.Out("new.safetensors")],
+            ["pretrain", stream.Study1, "-o", bad.Out("new.safetensors")], ["baseline", stream.Study1, "--test", stream.Study2],
+            ["annotate", stream.Unseen, "-m", stream.Stage2, "-o", bad.Out("new.csv")],
+        })
+        {
+            var run = CommandLineRun.Of(new CancellationToken(canceled: true), arguments);
+            Assert.Equal(ExitCodes.Interrupted, run.Code);
+            Assert.Empty(run.Out);
+            Assert.Equal(3, Directory.GetFileSystemEntries(bad.Out(".")).Length);
+        }
+    }
+
+    [Fact]
     public void NoStages()
     {
         Refuses("{}", "stages");

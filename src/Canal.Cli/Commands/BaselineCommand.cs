@@ -63,15 +63,15 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
         var stream = Path.GetExtension(Data).Equals(".json", StringComparison.OrdinalIgnoreCase);
         var plan = stream ? StreamOf() : StudiesOf();
         if (Panel is not null) plan = plan with { PanelSize = ModelSizes.Panel(Panel) };
-        if (Vocabulary is not null) plan = plan with { Vocabulary = Path.GetFullPath(Vocabulary) };
+        if (Vocabulary is not null) plan = plan with { Vocabulary = UserPath.Full(Vocabulary, "the gene vocabulary") };
         var panel = Model is null ? null : ModelFile.Load(Model).Panel;
         // A model's genes, where the stream starts from one, are not chosen anew.
         if (Model is null && (Panel is not null || Vocabulary is not null)) plan = plan with { Base = plan.Base with { Kind = StreamBaseKind.Scratch } };
-        var cells = new StreamBaselineCells(plan, panel, Scratch, stream ? null : Open, found =>
+        var cells = new StreamBaselineCells(plan, panel, Scratch, stream ? null : (source, label, purpose) => Open(source, label, purpose, context.Stop), found =>
         {
             Say.Report(context, found);
             context.Stop.ThrowIfCancellationRequested();
-        });
+        }, context.Stop);
         if (cells.Stages(features[0])[0].Training.Labels.Distinct(StringComparer.Ordinal).Count() < 2)
         {
             throw new UserException($"{plan.Stages[0].Cells.Data}: the training cells are of fewer than two cell types; there is nothing to tell apart");
@@ -117,8 +117,8 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
             [], new LearningSettings(), [training], [test], Path.GetFullPath("."));
     }
 
-    private DataSetReader Open(StreamCells cells, string? label, CellPurpose purpose) => DataSetReader.Open(
-        cells.Data, Settings(null) with { Where = cells.Where, Label = label, SkipUnlabelled = SkipUnlabelled, KeepLowQuality = purpose == CellPurpose.Testing });
+    private DataSetReader Open(StreamCells cells, string? label, CellPurpose purpose, CancellationToken cancel) => DataSetReader.Open(
+        cells.Data, Settings(null) with { Cancel = cancel, Where = cells.Where, Label = label, SkipUnlabelled = SkipUnlabelled, KeepLowQuality = purpose == CellPurpose.Testing });
 
     private List<BaselineFeatures> ParseFeatures()
     {

@@ -10,13 +10,13 @@ internal static class OutputFile
     public static string Check(string path, params IEnumerable<string> inputs)
     {
         if (string.IsNullOrWhiteSpace(path)) throw new UserException("-o needs the name of a file to write");
-        var full = Path.GetFullPath(path);
+        var full = UserPath.Full(path, "the output");
         if (Directory.Exists(full)) throw new UserException($"{path}: this is a folder; give the name of a file to write");
         var folder = Path.GetDirectoryName(full)!;
         if (!Directory.Exists(folder)) throw new UserException($"{path}: the folder {folder} does not exist; create it or choose another output");
         foreach (var input in inputs)
         {
-            if (Followed(Path.GetFullPath(input)) == Followed(full)) throw new UserException($"{path}: this is an input; choose another output");
+            if (Followed(UserPath.Full(input, "an input")) == Followed(full)) throw new UserException($"{path}: this is an input; choose another output");
         }
         return folder;
     }

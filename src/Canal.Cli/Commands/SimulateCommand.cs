@@ -32,7 +32,7 @@ internal sealed class SimulateCommand : CommonOptions, ICommand
     public int Run(CommandContext context)
     {
         var settings = new SimulationSettings { Studies = Studies, Cells = Cells, Genes = Genes, Seed = Seed }.Validated();
-        var written = SimulatedStudies.Write(Output, settings, path =>
+        var written = SimulatedStudies.Write(UserPath.Checked(Output, "the output folder"), settings, path =>
         {
             context.Stop.ThrowIfCancellationRequested();
             if (!Json) context.Error.WriteLine("simulated: " + SafeText.OneLine(path));

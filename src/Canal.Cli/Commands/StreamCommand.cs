@@ -47,7 +47,7 @@ internal sealed class StreamCommand : EngineOptions, ICommand
         if (Seeds is not null) plan = plan with { Seeds = ParseSeeds(Seeds) };
         if (GivenSeed is { } seed) plan = plan with { Seeds = [seed] };
         if (FromScratch) plan = plan with { Base = plan.Base with { Kind = StreamBaseKind.Scratch, ModelPath = null } };
-        if (Output is not null) plan = plan with { Output = Path.GetFullPath(Output) };
+        if (Output is not null) plan = plan with { Output = UserPath.Full(Output, "the output folder") };
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
         var outcome = new StreamRunner(device, plan) { Restart = Restart, ScratchFolder = Scratch }.Run(progress, context.Stop);

@@ -12,7 +12,7 @@ public static class ExpressionFiles
     /// <exception cref="UserException">There is no such file, or it is of a kind that Canal does not read.</exception>
     public static ExpressionFile Open(string path, string? scratchFolder = null, string? cellIdColumn = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        UserPath.Checked(path, "the data set");
         if (path.EndsWith(".h5ad", StringComparison.OrdinalIgnoreCase) || Directory.Exists(path)) return H5adFile.Open(path, scratchFolder, cellIdColumn);
         if (!File.Exists(path)) throw new UserException($"{path}: there is no such file.");
         throw new UserException($"{path}: Canal reads AnnData files, whose names end in .h5ad; convert it, or rename it if it is one.");

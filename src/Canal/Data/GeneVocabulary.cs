@@ -9,6 +9,9 @@ public sealed class GeneVocabulary
     /// <summary>Sparse tokens keep positions in 16 bits.</summary>
     public const int LargestCount = ushort.MaxValue;
 
+    private const long LargestFile = 64 << 20;
+    private const int LongestSymbol = 1024;
+
     private readonly string[] symbols;
     private readonly Dictionary<string, int> places;
 
@@ -50,11 +53,49 @@ public sealed class GeneVocabulary
     {
         try
         {
-            return new GeneVocabulary(File.ReadLines(path).Where(line => !string.IsNullOrWhiteSpace(line)), path);
+            return new GeneVocabulary(Lines(UserPath.Checked(path, "the gene vocabulary")), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UserException($"{path}: the gene vocabulary cannot be read ({e.Message}); give a text file with one gene symbol a line.", e);
+        }
+    }
+
+    // Looks before it reads, so that a data set given by mistake is named as one and not held in memory as one endless line.
+    private static List<string> Lines(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        UserException NotOne(string looks) => new($"{path}: this {looks}, not a gene vocabulary; give a text file with one gene symbol a line.");
+        if (file.CanSeek && file.Length > LargestFile) throw NotOne($"has {file.Length >> 20:N0} MiB");
+        Span<byte> start = stackalloc byte[8];
+        start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        if (start is [0x89, (byte)'H', (byte)'D', (byte)'F', ..]) throw NotOne("is an HDF5 file (.h5ad?)");
+        if (start is [0x1F, 0x8B, ..]) throw NotOne("is compressed with gzip");
+        if (start.Contains((byte)0)) throw NotOne("is a binary file");
+        file.Position = 0;
+        using var reader = new StreamReader(file, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        var (lines, line) = (new List<string>(), new StringBuilder());
+        try
+        {
+            for (int read; (read = reader.Read()) >= 0;)
+            {
+                if (read is '\n' or '\r') Take();
+                else if (line.Append((char)read).Length > LongestSymbol) throw NotOne($"has a line of more than {LongestSymbol:N0} characters");
+            }
+        }
+        catch (DecoderFallbackException)
+        {
+            throw NotOne("is not UTF-8 text");
+        }
+        Take();
+        return lines;
+
+        void Take()
+        {
+            if (lines.Count > LargestCount) throw NotOne($"has more than {LargestCount:N0} lines, the most genes that a vocabulary holds");
+            var text = line.ToString();
+            line.Clear();
+            if (!string.IsNullOrWhiteSpace(text)) lines.Add(text);
         }
     }
 

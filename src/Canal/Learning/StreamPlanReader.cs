@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Canal.Engine.Optimizers;
+using System.Text.Unicode;
 
 namespace Canal.Learning;
 
@@ -39,6 +39,7 @@ public static class StreamPlanReader
     /// <exception cref="UserException">The file cannot be read, is not JSON, or says something that cannot be; the message names the place.</exception>
     public static StreamPlan Read(string path)
     {
+        UserPath.Checked(path, "the stream file");
         byte[] bytes;
         try
         {
@@ -57,6 +58,7 @@ public static class StreamPlanReader
         JsonDocument document;
         try
         {
+            if (!Utf8.IsValid(json.Span)) throw new UserException($"{path} is not UTF-8 text; save it in that encoding.");
             if (json.Span.StartsWith("\uFEFF"u8)) json = json[3..];
             document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, MaxDepth = 16 });
         }
@@ -76,10 +78,10 @@ public static class StreamPlanReader
         var plan = new StreamPlan(
             name, Seeds(root), Base(root, folder), Geometry(root), null, null, root.Integer("min_genes", 0, 0, 1_000_000),
             [.. root.List("ablate").Select(a => root.ChoiceOf(a.Path, a.Element, Ablations)).Distinct()],
-            Learning(root.Object("learning")), stages, Tests(root, folder, label, stages), Absolute(folder, root.Text("output", name + ".out")));
+            Learning(root.Object("learning")), stages, Tests(root, folder, label, stages), Absolute(root, "output", folder, root.Text("output", name + ".out")));
         if (root.Object("genes") is { } genes)
         {
-            plan = plan with { Vocabulary = genes.OptionalText("vocabulary") is { } file ? Absolute(folder, file) : null, PanelSize = Panel(genes) };
+            plan = plan with { Vocabulary = genes.OptionalText("vocabulary") is { } file ? Absolute(genes, genes.Path("vocabulary"), folder, file) : null, PanelSize = Panel(genes) };
             genes.Finish();
         }
         else
@@ -114,10 +116,10 @@ public static class StreamPlanReader
         var element = root.Element("base");
         if (element.ValueKind == JsonValueKind.String)
         {
-            var text = element.GetString()!;
+            var text = root.TextOf("base", element);
             return text == "scratch"
                 ? new StreamBase(StreamBaseKind.Scratch, null, [], new PretrainSettings())
-                : new StreamBase(StreamBaseKind.Model, Absolute(folder, text), [], new PretrainSettings());
+                : new StreamBase(StreamBaseKind.Model, Absolute(root, "base", folder, text), [], new PretrainSettings());
         }
         var holder = root.At("base", element);
         var read = new StreamBase(StreamBaseKind.Pretrain, null, [], new PretrainSettings());
@@ -169,8 +171,7 @@ public static class StreamPlanReader
             MaximumGradientNorm = learning.Number("clip", d.MaximumGradientNorm),
             BankCapacity = learning.Integer("bank", d.BankCapacity, 0, 10_000_000),
             BankPolicy = learning.Choice("bank_policy", d.BankPolicy, [.. Enum.GetValues<BankPolicy>().Select(p => (p.ToString().ToLowerInvariant(), p))]),
-            Trainable = learning.Choice(
-                "trainable", d.Trainable, ("head", TrainableSet.Head), ("last-but-one", TrainableSet.LastButOne), ("last-two", TrainableSet.LastTwo), ("all", TrainableSet.All)),
+            Trainable = learning.Choice("trainable", d.Trainable, TrainableParts.All),
             AcceptanceRate = learning.Number("acceptance", d.AcceptanceRate),
         };
         learning.Finish();
@@ -212,7 +213,11 @@ public static class StreamPlanReader
             {
                 var pairs = test.Element("merge");
                 if (pairs.ValueKind != JsonValueKind.Object) throw root.Fail(where + ".merge", "is not an object of types and what they count as");
-                foreach (var pair in pairs.EnumerateObject()) merge[pair.Name] = test.TextOf($"{where}.merge.{pair.Name}", pair.Value);
+                foreach (var pair in pairs.EnumerateObject())
+                {
+                    var from = test.NameOf(where + ".merge", pair);
+                    merge[from] = test.TextOf($"{where}.merge.{from}", pair.Value);
+                }
                 if (merge.Values.FirstOrDefault(merge.ContainsKey) is { } chained) throw root.Fail($"{where}.merge.{chained}", "is merged and merged into; name the last type directly");
             }
             var read = new StreamTest(test.Text("name", Path.GetFileNameWithoutExtension(cells.Data)), stage, cells, test.Text("label", label), merge);
@@ -226,7 +231,7 @@ public static class StreamPlanReader
 
     private static StreamCells Cells(StrictJson holder, string folder, bool finish)
     {
-        var cells = new StreamCells(Absolute(folder, holder.RequiredText("data")), holder.OptionalText("where"));
+        var cells = new StreamCells(Absolute(holder, holder.Path("data"), folder, holder.RequiredText("data")), holder.OptionalText("where"));
         if (finish) holder.Finish();
         return cells;
     }
@@ -243,5 +248,9 @@ public static class StreamPlanReader
         }
     }
 
-    private static string Absolute(string folder, string path) => Path.GetFullPath(Path.Combine(folder, path));
+    private static string Absolute(StrictJson json, string where, string folder, string path)
+    {
+        Within(json, where, () => UserPath.Checked(path, "a file"));
+        return Path.GetFullPath(Path.Combine(folder, path));
+    }
 }

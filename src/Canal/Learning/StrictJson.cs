@@ -20,7 +20,8 @@ internal sealed class StrictJson
         if (element.ValueKind != JsonValueKind.Object) throw Wrong(path, element, "an object { ... }");
         foreach (var member in element.EnumerateObject())
         {
-            if (!members.TryAdd(member.Name, member.Value)) throw Fail(Path(member.Name), "is given twice; keep one");
+            var name = NameOf(path.Length == 0 ? "the file" : path, member);
+            if (!members.TryAdd(name, member.Value)) throw Fail(Path(name), "is given twice; keep one");
         }
     }
 
@@ -88,8 +89,11 @@ internal sealed class StrictJson
     public StrictJson At(string where, JsonElement element) => new(file, where, element);
 
     public string TextOf(string where, JsonElement element) => element.ValueKind == JsonValueKind.String
-        ? element.GetString()!
+        ? Unescaped(where, element.GetString)
         : throw Wrong(where, element, "a text");
+
+    /// <summary>A member's name; unlike that of <see cref="JsonProperty"/>, half a character escaped there is the user's mistake.</summary>
+    public string NameOf(string where, JsonProperty member) => Unescaped(where, () => member.Name);
 
     /// <summary>Call when everything was read: what is left was not known.</summary>
     public void Finish()
@@ -108,6 +112,19 @@ internal sealed class StrictJson
     {
         var raw = element.GetRawText().ReplaceLineEndings(" ");
         return Fail(where.Length == 0 ? "the file" : where, $"is {(raw.Length > 40 ? string.Concat(raw.AsSpan(0, 40), "...") : raw)}, not {wanted}");
+    }
+
+    // JsonDocument takes half a surrogate pair as it is, and says so only when the text is asked for.
+    private string Unescaped(string where, Func<string?> text)
+    {
+        try
+        {
+            return text()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Fail(where, "holds half a character (\\ud800 to \\udfff without its other half); write the character itself");
+        }
     }
 
     private void Ask(string key)

@@ -35,6 +35,7 @@ public sealed class SafetensorsReader : IDisposable
     /// <exception cref="UserException">The file is missing, damaged or not of this format.</exception>
     public static SafetensorsReader Open(string path)
     {
+        UserPath.Checked(path, "the model");
         FileStream? file = null;
         try
         {

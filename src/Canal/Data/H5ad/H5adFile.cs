@@ -57,7 +57,7 @@ public sealed class H5adFile : ExpressionFile
     /// <exception cref="MachineException">libhdf5 is missing.</exception>
     public static H5adFile Open(string path, string? scratchFolder = null, string? cellIdColumn = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        UserPath.Checked(path, "the data set");
         if (Directory.Exists(path)) throw new UserException($"{path} is a folder, not an .h5ad file.");
         if (!File.Exists(path)) throw new UserException($"{path}: there is no such file.");
         if (new FileInfo(path).Length == 0) throw new UserException($"{path} is empty; fetch or write it again.");
