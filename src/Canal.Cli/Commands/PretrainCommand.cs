@@ -21,20 +21,20 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
     [Option('o', "output", Required = true, HelpText = "Base model to write (.safetensors).")]
     public string Output { get; set; } = "";
 
-    [Option("epochs", Default = 30, HelpText = "Most epochs.")]
-    public int Epochs { get; set; } = 30;
+    [Option("epochs", Default = PretrainSettings.DefaultEpochs, HelpText = "Most epochs.")]
+    public int Epochs { get; set; } = PretrainSettings.DefaultEpochs;
 
-    [Option("patience", Default = 10, HelpText = "Stop when more epochs in a row than this are no better.")]
-    public int Patience { get; set; } = 10;
+    [Option("patience", Default = PretrainSettings.DefaultPatience, HelpText = "Stop when more epochs in a row than this are no better.")]
+    public int Patience { get; set; } = PretrainSettings.DefaultPatience;
 
-    [Option("batch", Default = 14, HelpText = "Cells a forward and backward pass.")]
-    public int Batch { get; set; } = 14;
+    [Option("batch", Default = PretrainSettings.DefaultBatch, HelpText = "Cells a forward and backward pass.")]
+    public int Batch { get; set; } = PretrainSettings.DefaultBatch;
 
     [Option("accumulation", Default = 0, HelpText = "Batches an update; 0 chooses by the number of cells.")]
     public int Accumulation { get; set; }
 
-    [Option("rate", Default = 1e-3, HelpText = "Largest learning rate.")]
-    public double Rate { get; set; } = 1e-3;
+    [Option("rate", Default = PretrainSettings.DefaultRate, HelpText = "Largest learning rate.")]
+    public double Rate { get; set; } = PretrainSettings.DefaultRate;
 
     [Option("restart", HelpText = "Forget an interrupted run and begin again.")]
     public bool Restart { get; set; }

@@ -44,6 +44,15 @@ public sealed record LearningSettings
     /// <summary>Below this many steps an epoch, <see cref="ScheduleKind.Auto"/> schedules by steps.</summary>
     public const int ShortEpochSteps = 100;
 
+    /// <summary>Largest learning rate of a stage on a previous model, by default.</summary>
+    public const double DefaultRate = 2e-4;
+
+    /// <summary>Largest learning rate of a first stage from scratch, all of whose blocks train, by default.</summary>
+    public const double DefaultScratchRate = 1e-3;
+
+    /// <summary>Most cells of the example bank where no previous model has one, by default.</summary>
+    public const int DefaultBankCapacity = 1000;
+
     /// <summary>Most epochs.</summary>
     public int MaxEpochs { get; init; } = 100;
 
@@ -54,7 +63,7 @@ public sealed record LearningSettings
     public int Batch { get; init; } = 14;
 
     /// <summary>Largest learning rate.</summary>
-    public double Rate { get; init; } = 2e-4;
+    public double Rate { get; init; } = DefaultRate;
 
     /// <summary>Unit of the schedule.</summary>
     public ScheduleKind Schedule { get; init; }
@@ -69,7 +78,7 @@ public sealed record LearningSettings
     public double MaximumGradientNorm { get; init; } = double.PositiveInfinity;
 
     /// <summary>L: most cells of the example bank; 0 keeps none.</summary>
-    public int BankCapacity { get; init; } = 1000;
+    public int BankCapacity { get; init; } = DefaultBankCapacity;
 
     /// <summary>How the bank ranks a type's cells.</summary>
     public BankPolicy BankPolicy { get; init; } = BankPolicy.Random;

@@ -4,28 +4,42 @@ namespace Canal.Learning;
 
 /// <summary>How masked-expression pre-training runs (method.md section 7). Immutable.</summary>
 /// <remarks>
-/// scBERT's accumulation of 60 batches of 3 belongs to millions of cells. By default the number of cells an update is chosen so that
-/// an epoch has at least <see cref="LearningSettings.ShortEpochSteps"/> updates, and never more than scBERT's 180 cells an update.
+/// scBERT's rate of 1e-4 and accumulation of 60 batches of 3 over up to 100 epochs belong to millions of cells. The defaults, those of the
+/// command and of a stream file alike, are for a few thousand, which learn with ten times the rate. By default the number of cells an
+/// update is chosen so that an epoch has at least <see cref="LearningSettings.ShortEpochSteps"/> updates, and never more than scBERT's 180
+/// cells an update.
 /// </remarks>
 public sealed record PretrainSettings
 {
     /// <summary>Cells an update in scBERT: 60 accumulated batches of 3.</summary>
     public const int ReferenceCellsPerUpdate = 180;
 
+    /// <summary>Most epochs, by default.</summary>
+    public const int DefaultEpochs = 30;
+
+    /// <summary>Stops when more than this many epochs in a row are no better, by default.</summary>
+    public const int DefaultPatience = 10;
+
+    /// <summary>Cells a forward and backward pass, by default.</summary>
+    public const int DefaultBatch = 14;
+
+    /// <summary>Largest learning rate, by default.</summary>
+    public const double DefaultRate = 1e-3;
+
     /// <summary>Most epochs.</summary>
-    public int MaxEpochs { get; init; } = 100;
+    public int MaxEpochs { get; init; } = DefaultEpochs;
 
     /// <summary>Stops when more than this many epochs in a row are no better.</summary>
-    public int Patience { get; init; } = 10;
+    public int Patience { get; init; } = DefaultPatience;
 
     /// <summary>Cells a forward and backward pass.</summary>
-    public int Batch { get; init; } = 3;
+    public int Batch { get; init; } = DefaultBatch;
 
     /// <summary>Batches an update; 0 chooses by the number of cells.</summary>
     public int Accumulation { get; init; }
 
     /// <summary>Largest learning rate.</summary>
-    public double Rate { get; init; } = 1e-4;
+    public double Rate { get; init; } = DefaultRate;
 
     /// <summary>Unit of the schedule.</summary>
     public ScheduleKind Schedule { get; init; }

@@ -62,4 +62,8 @@ public sealed record StreamGeometry(int Width, int Blocks, int Heads, int HeadWi
 /// <param name="Output">Absolute path of the folder for models, matrices and logs.</param>
 public sealed record StreamPlan(
     string Name, IReadOnlyList<ulong> Seeds, StreamBase Base, StreamGeometry Geometry, string? Vocabulary, int? PanelSize, int MinimumGenes,
-    IReadOnlyList<Ablation> Ablations, LearningSettings Learning, IReadOnlyList<StreamStage> Stages, IReadOnlyList<StreamTest> Tests, string Output);
+    IReadOnlyList<Ablation> Ablations, LearningSettings Learning, IReadOnlyList<StreamStage> Stages, IReadOnlyList<StreamTest> Tests, string Output)
+{
+    /// <summary>Largest learning rate of a first stage from scratch; null where the file gives one rate for every stage.</summary>
+    public double? ScratchRate { get; init; }
+}

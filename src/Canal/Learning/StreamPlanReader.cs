@@ -75,10 +75,12 @@ public static class StreamPlanReader
         var name = root.Text("name", Path.GetFileNameWithoutExtension(path));
         var label = root.Text("label", "cell_type");
         var stages = Stages(root, folder, label);
+        var learning = root.Object("learning");
+        double? scratchRate = learning is not null && learning.Has("rate") ? null : LearningSettings.DefaultScratchRate;
         var plan = new StreamPlan(
             name, Seeds(root), Base(root, folder), Geometry(root), null, null, root.Integer("min_genes", 0, 0, 1_000_000),
             [.. root.List("ablate").Select(a => root.ChoiceOf(a.Path, a.Element, Ablations)).Distinct()],
-            Learning(root.Object("learning")), stages, Tests(root, folder, label, stages), Absolute(root, "output", folder, root.Text("output", name + ".out")));
+            Learning(learning), stages, Tests(root, folder, label, stages), Absolute(root, "output", folder, root.Text("output", name + ".out"))) { ScratchRate = scratchRate };
         if (root.Object("genes") is { } genes)
         {
             plan = plan with { Vocabulary = genes.OptionalText("vocabulary") is { } file ? Absolute(genes, genes.Path("vocabulary"), folder, file) : null, PanelSize = Panel(genes) };

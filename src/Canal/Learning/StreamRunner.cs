@@ -147,10 +147,11 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         var name = StreamPlanReader.NameOf(ablation);
         var folder = Path.Combine(seedFolder, name);
         OutputFolder.Create(folder);
-        var settings = plan.Learning with { Seed = seed, Ablation = ablation };
         var (model, scores) = (start, new List<StageScores>());
         for (var index = 0; index < plan.Stages.Count; index++)
         {
+            var rate = model.Provenance.Count == 0 ? plan.ScratchRate : null;
+            var settings = plan.Learning with { Seed = seed, Ablation = ablation, Rate = rate ?? plan.Learning.Rate };
             var file = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"stage-{index + 1}-{FileName(plan.Stages[index].Name)}"));
             var stage = cells.Stage(plan.Stages[index], model.Panel);
             var company = Company(ablation, index, cells, model, full);

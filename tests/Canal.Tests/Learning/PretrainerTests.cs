@@ -79,8 +79,9 @@ public sealed class PretrainerTests : IDisposable
     {
         var defaults = new PretrainSettings();
         Assert.Equal(1, defaults.AccumulationFor(50));
-        Assert.Equal(10, defaults.AccumulationFor(3000));
-        Assert.Equal(60, defaults.AccumulationFor(1_000_000));
+        Assert.Equal(2, defaults.AccumulationFor(3000)); // 30 cells an update give 100 updates an epoch
+        Assert.Equal(12, defaults.AccumulationFor(1_000_000)); // at most 180 cells
+        Assert.Equal(60, (defaults with { Batch = 3 }).AccumulationFor(1_000_000)); // scBERT
     }
 
     public void Dispose()

@@ -51,6 +51,24 @@ public class StreamPlanReaderTests
         Assert.Equal("/streams/s.out", plan.Output);
     }
 
+    [Theory]
+    [InlineData("""{"stages": [{"data": "a"}]}""", 2e-4, 1e-3)]
+    [InlineData("""{"learning": {"batch": 3}, "stages": [{"data": "a"}]}""", 2e-4, 1e-3)]
+    [InlineData("""{"learning": {"rate": 5e-4}, "stages": [{"data": "a"}]}""", 5e-4, null)]
+    public void AFirstStageFromScratchHasARateOfItsOwn_UnlessTheFileGivesOne(string json, double rate, double? scratch)
+    {
+        var plan = Parse(json);
+        Assert.Equal((rate, scratch), (plan.Learning.Rate, plan.ScratchRate));
+    }
+
+    [Fact]
+    public void PretrainingWithoutSettingsHasTheDefaults()
+    {
+        var settings = Parse("""{"base": {"pretrain": {}}, "stages": [{"data": "a"}]}""").Base.Settings;
+        Assert.Equal(new PretrainSettings(), settings);
+        Assert.Equal((30, 14, 1e-3), (settings.MaxEpochs, settings.Batch, settings.Rate));
+    }
+
     [Fact]
     public void PanelCanBeAllGenes() => Assert.Null(Parse("""{"genes": {"panel": "all"}, "stages": [{"data": "a"}]}""").PanelSize);
 

@@ -43,6 +43,16 @@ public sealed class StreamRunnerTests : IDisposable
     }
 
     [Fact]
+    public void WithoutARateInTheFile_OnlyAFirstStageFromScratchHasTheRateForIt()
+    {
+        var plan = Plan("out", "[]", "scratch");
+        plan = plan with { Learning = plan.Learning with { MaxEpochs = 1, Rate = LearningSettings.DefaultRate }, ScratchRate = LearningSettings.DefaultScratchRate };
+        new StreamRunner(device, plan).Run(null, CancellationToken.None);
+        var last = ModelFile.Load(Directory.GetFiles(Path.Combine(plan.Output, "seed-1", "full"), "stage-2-*.safetensors").Single());
+        Assert.Equal(["0.001", "0.0002"], last.Provenance.Select(r => r.Settings["rate"]));
+    }
+
+    [Fact]
     public void InterruptedAgainAndAgain_ItEndsAsAnUnbrokenOne()
     {
         var whole = Plan("whole", """["joint"]""", """{"pretrain": {"max_epochs": 2, "batch": 10, "accumulation": 1}}""");
