@@ -63,6 +63,36 @@ public sealed class WholeMethodTests(SimulatedStream stream) : IDisposable
     }
 
     [Fact]
+    public void TheBankKeepsThePreviousModelsPlacesUnlessToldOtherwise()
+    {
+        var (first, next, small) = (folder["first.safetensors"], folder["next.safetensors"], folder["small.safetensors"]);
+        Done("learn", stream.Study1, "-m", stream.Base, "-o", first, "--epochs", "1", "--bank", "2000");
+        var kept = Done("learn", stream.Study2, "-m", first, "-o", next, "--epochs", "1");
+        var cut = Done("learn", stream.Study2, "-m", first, "-o", small, "--epochs", "1", "--bank", "20");
+
+        Assert.Equal((2000, 2000), (ModelFile.Load(first).Bank.Capacity, ModelFile.Load(next).Bank.Capacity));
+        Assert.DoesNotContain("no longer fit", kept.Error, StringComparison.Ordinal);
+        var (before, after) = (ModelFile.Load(first).Bank, ModelFile.Load(small));
+        Assert.Equal(20, after.Bank.Capacity);
+        var quota = 20 / after.Library.Count;
+        var unfit = before.Examples.GroupBy(e => (e.Label, e.Validates)).Sum(g => Math.Max(0, g.Count() - (g.Key.Validates ? quota / 5 : quota - (quota / 5))));
+        Assert.True(unfit > 0);
+        Assert.Contains($"20 places instead of 2,000: {unfit} of its {before.Count} cells no longer fit", cut.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DefaultsOfTheCommandsAreThoseOfAStreamFile()
+    {
+        var command = new Commands.PretrainCommand();
+        var settings = new Learning.PretrainSettings();
+        Assert.Equal((settings.MaxEpochs, settings.Patience, settings.Batch, settings.Accumulation, settings.Rate), (command.Epochs, command.Patience, command.Batch, command.Accumulation, command.Rate));
+        Done(["learn", stream.Study1, "--from-scratch", "-o", folder["s.safetensors"], "--epochs", "1", .. SimulatedStream.TinyNetwork]);
+        Done("learn", stream.Study1, "-m", stream.Base, "-o", folder["b.safetensors"], "--epochs", "1");
+        Assert.Equal("0.001", ModelFile.Load(folder["s.safetensors"]).Provenance[^1].Settings["rate"]);
+        Assert.Equal("0.0002", ModelFile.Load(folder["b.safetensors"]).Provenance[^1].Settings["rate"]);
+    }
+
+    [Fact]
     public void LearningKeepsEarlierTypesAndAddsNewOnes()
     {
         var json = Json("inspect", stream.Stage2);

@@ -4,6 +4,7 @@ using Canal.Learning;
 using Canal.Models;
 using CommandLine;
 using CommandLine.Text;
+using LearningDefaults = Canal.Learning.LearningSettings;
 
 namespace Canal.Cli.Commands;
 
@@ -58,8 +59,8 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
     [Option("lambda", Default = 0.1, HelpText = "Weight of distillation from the previous model; 0 turns it off.")]
     public double Lambda { get; set; } = 0.1;
 
-    [Option("bank", Default = 1000, HelpText = "Most cells in the example bank; 0 keeps none.")]
-    public int Bank { get; set; } = 1000;
+    [Option("bank", HelpText = "Most cells in the example bank; 0 keeps none (default: as many as the previous model's; 1000 for the first stage).")]
+    public int? Bank { get; set; }
 
     [Option("bank-policy", HelpText = "How the bank chooses a type's cells: prototype (CANAL), random, herding or mixed (default: random).")]
     public string? Policy { get; set; }
@@ -86,6 +87,7 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         using var progress = new ProgressPrinter(context);
         using var reader = DataSetReader.Open(Data, ForTraining(this, folder, StageName) with { Cancel = context.Stop });
         var previous = Model is null ? NewModel.Create([reader], Vocabulary, panel, geometry, Seed) : ModelFile.Load(Model);
+        if (Bank is null && previous.Kind == ModelKind.Annotation) settings = settings with { BankCapacity = previous.Bank.Capacity };
         context.Stop.ThrowIfCancellationRequested();
         var (prepared, cells) = DataSets.Stage(reader, previous.Panel);
         using (prepared)
@@ -111,10 +113,10 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
             MaxEpochs = Epochs,
             Patience = Patience,
             Batch = Batch,
-            Rate = Rate ?? (FromScratch ? 1e-3 : 2e-4),
+            Rate = Rate ?? (FromScratch ? LearningDefaults.DefaultScratchRate : LearningDefaults.DefaultRate),
             Schedule = Schedule,
             Lambda = Lambda,
-            BankCapacity = Bank,
+            BankCapacity = Bank ?? LearningDefaults.DefaultBankCapacity,
             Trainable = TrainableParts.Parse(Trainable ?? (FromScratch ? "all" : "last-but-one")),
             AcceptanceRate = Acceptance,
             Seed = Seed,

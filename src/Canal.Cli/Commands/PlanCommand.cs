@@ -65,8 +65,8 @@ internal sealed class PlanCommand : EngineOptions, ICommand
     [Option("trainable", Default = "last-but-one", HelpText = "learn: what trains: head, last-but-one, last-two or all.")]
     public string Trainable { get; set; } = "last-but-one";
 
-    [Option("bank", Default = 1000, HelpText = "learn: most cells in the example bank.")]
-    public int Bank { get; set; } = 1000;
+    [Option("bank", HelpText = "learn: most cells in the example bank (default: as many as the model's; 1000 for the first stage).")]
+    public int? Bank { get; set; }
 
     [Option("batch", Default = 14, HelpText = "learn, pretrain: cells a forward and backward pass.")]
     public int Batch { get; set; } = 14;
@@ -112,11 +112,12 @@ internal sealed class PlanCommand : EngineOptions, ICommand
         if (FromScratch && (Model is not null || KnownTypes > 0)) throw new UserException("--from-scratch: a model that knows something is not from scratch; leave out --model and --known-types");
         var model = Model is not null ? ModelFile.Load(Model)
             : FromScratch ? Fresh()
-            : KnownTypes > 0 ? StandIns.AfterStageOne(Configuration(), KnownTypes.Value, Bank, Seed)
+            : KnownTypes > 0 ? StandIns.AfterStageOne(Configuration(), KnownTypes.Value, Bank ?? LearningSettings.DefaultBankCapacity, Seed)
             : StandIns.Base(Configuration(), Seed);
+        var bank = Bank ?? (model.Kind == ModelKind.Annotation ? model.Bank.Capacity : LearningSettings.DefaultBankCapacity);
         var settings = new LearningSettings
         {
-            Batch = Batch, MaxEpochs = Epochs ?? new LearnCommand().Epochs, BankCapacity = Bank, Trainable = TrainableParts.Parse(Trainable), Seed = Seed,
+            Batch = Batch, MaxEpochs = Epochs ?? new LearnCommand().Epochs, BankCapacity = bank, Trainable = TrainableParts.Parse(Trainable), Seed = Seed,
         };
         return planner.Learn(model, Cells, NewTypes ?? (model.Library.Count == 0 ? UsualTypes : 1), settings.Validated());
     }

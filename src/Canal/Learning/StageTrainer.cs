@@ -67,6 +67,11 @@ public sealed class StageTrainer(Device device)
     {
         settings = settings.Validated();
         var (grown, input) = Prepare(previous, cells, settings, company);
+        if (Unfit(previous.Bank, settings, grown.Library.Count) is > 0 and var unfit)
+        {
+            context.Progress?.Report(LearningProgress.Say(string.Create(CultureInfo.InvariantCulture,
+                $"the example bank now has {settings.BankCapacity:N0} places instead of {previous.Bank.Capacity:N0}: {unfit:N0} of its {previous.Bank.Count:N0} cells no longer fit and are dropped")));
+        }
         using var network = new CellTypeNetwork(device, grown);
         var run = new StageRun(network, grown, input, settings) { Caches = Caches, ScratchFolder = context.Scratch, Watcher = Watcher };
         var outcome = run.Run(new RunContext(context.Folder, Identity(previous, cells, settings, company), context.Progress, context.Cancel));
@@ -114,6 +119,15 @@ public sealed class StageTrainer(Device device)
     {
         var set = previous.Provenance.Count == 0 ? TrainableSet.All : settings.Trainable;
         return set == TrainableSet.All && previous.GeneEmbeddingIsFixed ? TrainableSet.AllButGeneEmbedding : set;
+    }
+
+    // Cells of earlier stages beyond the quotas of a bank that was made smaller.
+    private static int Unfit(ExampleBank bank, LearningSettings settings, int types)
+    {
+        if (settings.BankCapacity >= bank.Capacity || settings.Ablation != Ablation.None) return 0;
+        var quota = settings.BankCapacity / types;
+        var validation = ExampleBank.ValidationPlaces(quota);
+        return bank.Examples.GroupBy(e => (e.Label, e.Validates)).Sum(g => Math.Max(0, g.Count() - (g.Key.Validates ? validation : quota - validation)));
     }
 
     // A smaller bank keeps what ranks highest within the new quota; a larger one just has room.
