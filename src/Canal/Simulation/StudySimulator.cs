@@ -26,7 +26,7 @@ public sealed class StudySimulator
     private const double AmbientShare = 0.05;
 
     // Log fold changes. With these a logistic regression names about 95 cells in a hundred of the same study.
-    private const double StrongMarker = 3.0, Marker = 1.7, ShareWithRelatives = 0.25;
+    private const double StrongMarker = 2.9, Marker = 1.45, ShareWithRelatives = 0.25;
 
     private static readonly (string Name, double Library, double DropoutMiddle)[] technologies =
         [("simulated_droplet", 2000, -1.5), ("simulated_plate", 3500, -0.5), ("simulated_droplet_v1", 1600, -1.5), ("simulated_droplet", 3000, -1.5), ("simulated_plate", 6000, -0.5)];
