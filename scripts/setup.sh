@@ -29,4 +29,5 @@ if ! have_hdf5; then
         exit 3
     fi
 fi
+sh scripts/nvrtc.sh
 "${DOTNET:-dotnet}" restore Canal.sln -v quiet
