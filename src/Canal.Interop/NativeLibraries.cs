@@ -32,5 +32,8 @@ internal static class NativeLibraries
         return 0;
     }
 
+    /// <summary>Lets imports from <paramref name="name"/> find a library that was loaded elsewhere.</summary>
+    public static void Use(string name, nint handle) => Loaded[name] = handle;
+
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => Loaded.GetValueOrDefault(name);
 }
