@@ -4,6 +4,7 @@ using System.Text.Json;
 using Canal.Cli.Terminal;
 using Canal.Engine.Devices.Cpu;
 using Canal.Interop.Hdf5;
+using Canal.Interop.Nvrtc;
 using CommandLine;
 using CommandLine.Text;
 
@@ -40,6 +41,7 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         var speeds = CpuBenchmark.VectorWidths.Select(bits => string.Create(CultureInfo.InvariantCulture, $"{bits} bit {CpuBenchmark.TileGigaflopsPerSecond(bits):f0}"));
         yield return ["vectors", string.Create(CultureInfo.InvariantCulture, $"{CpuBenchmark.FastestVectorBits} bit (GFLOP/s a thread: {string.Join(", ", speeds)})")];
         yield return ["libhdf5", Hdf5()];
+        yield return ["nvrtc", Nvrtc()];
         yield return ["device", "cpu (this version has no GPU device)"];
     }
 
@@ -51,6 +53,19 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
             return $"{version} ({file})";
         }
         catch (Hdf5MissingException missing)
+        {
+            return "MISSING: " + missing.Message;
+        }
+    }
+
+    private static string Nvrtc()
+    {
+        try
+        {
+            var nvrtc = NvrtcLibrary.Probe();
+            return $"{nvrtc.Version} ({nvrtc.File}), compute capabilities {string.Join(' ', nvrtc.Architectures)}";
+        }
+        catch (NvrtcMissingException missing)
         {
             return "MISSING: " + missing.Message;
         }

@@ -65,11 +65,19 @@ public sealed class NvrtcTests
     }
 
     [Fact]
-    public void A_library_that_is_missing_or_another_is_told_in_one_line_with_the_cure()
+    public void A_library_that_is_missing_is_told_in_one_line_with_the_cure()
     {
-        var missing = Assert.Throws<NvrtcMissingException>(() => NvrtcLibrary.Load("CANAL_NO_SUCH_VARIABLE", ["libnothing.so.1", "libnothing.so.2"]));
-        Assert.Contains("tried libnothing.so.1, libnothing.so.2", missing.Message, StringComparison.Ordinal);
-        Assert.Contains("CANAL_NVRTC", missing.Message, StringComparison.Ordinal);
+        var missing = Assert.Throws<NvrtcMissingException>(() => NvrtcLibrary.Use(CudaLibraries.Load(CudaLibrary.Nvrtc, "/nowhere/libnvrtc.so.12", [], int.MaxValue)));
+        Assert.StartsWith("NVRTC, the run-time compiler of CUDA, was not found: CANAL_NVRTC names /nowhere/libnvrtc.so.12, which does not load: ", missing.Message, StringComparison.Ordinal);
+        Assert.EndsWith("install the CUDA toolkit or the Python package nvidia-cuda-nvrtc, or name a libnvrtc in CANAL_NVRTC", missing.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', missing.Message);
+    }
+
+    [Fact]
+    public void Another_library_is_not_taken_for_nvrtc()
+    {
+        var other = CudaLibraries.Load(CudaLibrary.Nvrtc, "libm.so.6", [], int.MaxValue);
+        Assert.NotEqual(0, other.Handle);
+        Assert.StartsWith("libm.so.6 is no NVRTC", Assert.Throws<NvrtcMissingException>(() => NvrtcLibrary.Use(other)).Message, StringComparison.Ordinal);
     }
 }
