@@ -24,6 +24,9 @@ public abstract class Device : IDisposable
     /// <summary>One line for people: the kind of device and what it has.</summary>
     public abstract string Description { get; }
 
+    /// <summary>What kind of device it is, or stands for.</summary>
+    public virtual DeviceKind Kind => DeviceKind.Cpu;
+
     /// <summary>Worker threads with scratch of their own in the pool; 0 where there are none.</summary>
     public virtual int WorkerThreads => 0;
 
@@ -37,7 +40,7 @@ public abstract class Device : IDisposable
     /// <exception cref="ArgumentException">A tensor is missing or has the wrong shape or type.</exception>
     public void Run<TOp>(in TOp operation) where TOp : struct, IOperation
     {
-        var description = default(OperationDescription);
+        var description = new OperationDescription(Kind);
         operation.Describe(ref description);
         description.Validate(TOp.Name);
         FlopsRun += description.Flops;

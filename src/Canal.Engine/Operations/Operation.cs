@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Canal.Engine.Devices;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Operations;
@@ -53,6 +54,15 @@ public ref struct OperationDescription
 {
     private TensorUses uses;
 
+    /// <summary>A description for the CPU, the default.</summary>
+    public OperationDescription() { }
+
+    /// <summary>A description for a kind of device, whose scratch alone counts.</summary>
+    public OperationDescription(DeviceKind kind) => Kind = kind;
+
+    /// <summary>The kind of device that the operation is described to.</summary>
+    public DeviceKind Kind { get; }
+
     /// <summary>Number of declared uses.</summary>
     public int Count { get; private set; }
 
@@ -90,6 +100,16 @@ public ref struct OperationDescription
         if (!tensor.IsNone) Use(tensor, access, expected, DType.Float32, argument);
     }
 
+    /// <summary>Declares activations or their gradients: float32 everywhere, or half precision on a device that computes with it.</summary>
+    public void UseActivation(Tensor tensor, Access access, Shape expected, [CallerArgumentExpression(nameof(tensor))] string argument = "") =>
+        Use(tensor, access, expected, Kind == DeviceKind.Cuda && tensor.Type is DType.Float16 or DType.BFloat16 ? tensor.Type : DType.Float32, argument);
+
+    /// <summary>Declares activations that may be <see cref="Tensor.None"/>.</summary>
+    public void UseOptionalActivation(Tensor tensor, Access access, Shape expected, [CallerArgumentExpression(nameof(tensor))] string argument = "")
+    {
+        if (!tensor.IsNone) UseActivation(tensor, access, expected, argument);
+    }
+
     /// <summary>Declares work in floating-point operations (an FMA is two). Bytes follow from the uses; <paramref name="extraBytes"/> adds to them.</summary>
     public void Work(long flops, long extraBytes = 0)
     {
@@ -97,11 +117,14 @@ public ref struct OperationDescription
         Bytes += extraBytes;
     }
 
-    /// <summary>Declares scratch memory, in bytes.</summary>
-    public void Scratch(nuint bytes) => ScratchBytes += bytes;
+    /// <summary>Declares scratch memory on the CPU, in bytes.</summary>
+    public void Scratch(nuint bytes) => ScratchBytes += Kind == DeviceKind.Cpu ? bytes : 0;
 
-    /// <summary>Declares scratch memory of each worker thread, in bytes.</summary>
-    public void WorkerScratch(nuint bytes) => WorkerScratchBytes = nuint.Max(WorkerScratchBytes, bytes);
+    /// <summary>Declares scratch memory on a CUDA device, in bytes.</summary>
+    public void CudaScratch(nuint bytes) => ScratchBytes += Kind == DeviceKind.Cuda ? bytes : 0;
+
+    /// <summary>Declares scratch memory of each worker thread of the CPU, in bytes.</summary>
+    public void WorkerScratch(nuint bytes) => WorkerScratchBytes = Kind == DeviceKind.Cpu ? nuint.Max(WorkerScratchBytes, bytes) : 0;
 
     /// <summary>Checks that every declared tensor is present and has the declared type and shape.</summary>
     /// <exception cref="ArgumentException">Says operation, argument, shape found and shape expected.</exception>

@@ -3,8 +3,8 @@ using Canal.Testing;
 
 namespace Canal.Engine.Tests.Conformance;
 
-/// <summary>Every operation on every device: against float64, with canaries, run twice, and with equal bits on all devices.</summary>
-public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDevices>
+/// <summary>Every operation on the devices of a family: against float64, with canaries, run twice, and with equal bits on all of them.</summary>
+public abstract class ConformanceTests(DeviceFamily devices)
 {
     // Unit roundoff of float32.
     private const double Roundoff = 1.0 / (1 << 24);
@@ -19,11 +19,11 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         }
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Names))]
     public void AgreesWithFloat64(string name)
     {
-        var operation = OperationCases.Find(name);
+        var operation = Find(name);
         using var run = new CaseRun(operation, devices.All[0]);
         run.RunOnce();
         foreach (var output in operation.Arguments.Where(CaseRun.IsOutput))
@@ -34,11 +34,11 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         }
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Names))]
     public void WritesOnceAndAccumulatesTwice(string name)
     {
-        var operation = OperationCases.Find(name);
+        var operation = Find(name);
         if (operation.Arguments.Any(a => a.Access == Access.Update)) return;
         using var run = new CaseRun(operation, devices.All[0]);
         run.RunOnce();
@@ -54,11 +54,11 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         }
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Names))]
     public void AddsToWhatIsThere(string name)
     {
-        var operation = OperationCases.Find(name);
+        var operation = Find(name);
         var accumulated = operation.Arguments.Where(a => a.Access == Access.Accumulate).ToArray();
         if (accumulated.Length == 0) return;
         using var run = new CaseRun(operation, devices.All[0], Before);
@@ -74,11 +74,11 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         static float[] Before(Argument a) => Sample.Normal(99, a.Shape.Count, 3, 2);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Names))]
     public void GivesTheSameBitsEverywhere(string name)
     {
-        var operation = OperationCases.Find(name);
+        var operation = Find(name);
         using var expected = new CaseRun(operation, devices.All[0]);
         expected.RunOnce();
         foreach (var device in devices.All.Skip(1))
@@ -93,12 +93,14 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         }
     }
 
-    [Fact]
+    [SkippableFact]
     public void AllocatesNothing()
     {
-        var device = devices.All.First(d => d.Description.Contains("3 threads", StringComparison.Ordinal));
+        devices.Require();
+        var device = devices.Watched;
         foreach (var operation in OperationCases.All)
         {
+            if (!devices.Implements(operation.Operation)) continue;
             using var run = new CaseRun(operation, device);
             run.RunOnly();
             var (bytes, blocks) = (GC.GetAllocatedBytesForCurrentThread(), device.Memory.SourceAllocations);
@@ -106,6 +108,14 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
             Assert.True(GC.GetAllocatedBytesForCurrentThread() == bytes, $"{operation.Name} allocates managed memory.");
             Assert.True(device.Memory.SourceAllocations == blocks, $"{operation.Name} takes native memory when warm.");
         }
+    }
+
+    private OperationCase Find(string name)
+    {
+        devices.Require();
+        var operation = OperationCases.Find(name);
+        Skip.IfNot(devices.Implements(operation.Operation), "not implemented yet");
+        return operation;
     }
 
     // 2 x the error of a plain float32 implementation + 2 roundoffs at the scale of the largest intermediate (style R26).
@@ -116,3 +126,9 @@ public sealed class ConformanceTests(TestDevices devices) : IClassFixture<TestDe
         return (2 * error) + (2 * Roundoff * Math.Max(Closeness.Scale(truth), operation.LargestIntermediate(output.Name)));
     }
 }
+
+/// <summary>The processor conforms.</summary>
+public sealed class CpuConformanceTests(CpuDevices devices) : ConformanceTests(devices), IClassFixture<CpuDevices>;
+
+/// <summary>The CUDA device on the emulator conforms.</summary>
+public sealed class EmulatedConformanceTests(EmulatedDevices devices) : ConformanceTests(devices), IClassFixture<EmulatedDevices>;

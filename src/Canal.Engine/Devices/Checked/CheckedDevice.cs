@@ -28,6 +28,9 @@ public sealed class CheckedDevice : Device
     }
 
     /// <inheritdoc/>
+    public override DeviceKind Kind => inner.Kind;
+
+    /// <inheritdoc/>
     public override int WorkerThreads => inner.WorkerThreads;
 
     /// <inheritdoc/>

@@ -4,10 +4,10 @@ using Canal.Engine.Devices.Cpu;
 
 namespace Canal.Engine.Tests.Conformance;
 
-/// <summary>Every device that must give the same bits: three vector widths, one to seven threads. The first is the one compared with.</summary>
-public sealed class TestDevices : IDisposable
+/// <summary>The processor: three vector widths, one to seven threads.</summary>
+public sealed class CpuDevices : DeviceFamily
 {
-    public TestDevices()
+    public CpuDevices()
     {
         foreach (var bits in new[] { 512, 256, 128 })
         {
@@ -19,10 +19,9 @@ public sealed class TestDevices : IDisposable
         All.Add(new CheckedDevice(new CpuDevice(new CpuOptions { Threads = 2 })));
     }
 
-    public List<Device> All { get; } = [];
+    /// <inheritdoc/>
+    public override Device Watched => All[2];
 
-    public void Dispose()
-    {
-        foreach (var device in All) device.Dispose();
-    }
+    /// <inheritdoc/>
+    public override bool Implements(Type operation) => ((CpuDevice)All[0]).Implements(operation);
 }

@@ -1,0 +1,126 @@
+using System.Globalization;
+using Canal.Engine.Operations;
+using Canal.Engine.Tensors;
+
+namespace Canal.Engine.Devices.Cuda;
+
+/// <summary>
+/// A CUDA card, or what stands in for one: own kernels, matrix products by the runtime. Operations return before they are done; one order of
+/// execution makes memory safe to reuse at once. No operation allocates, reads or waits, so that a whole step can be captured.
+/// </summary>
+public sealed class CudaDevice : Device
+{
+    private readonly Dictionary<(KernelProgram Program, string Kernel), nint> loaded = [];
+    private bool disposed;
+
+    /// <summary>A device over <paramref name="runtime"/>, which it owns.</summary>
+    /// <exception cref="ArgumentException">The precision does not exist on the architecture.</exception>
+    public CudaDevice(ICudaRuntime runtime, CudaOptions options) : base(new MemoryPool(runtime, options.MemoryLimit))
+    {
+        Runtime = runtime;
+        Precision = options.Precision;
+        if (!Precision.Fits(runtime.Architecture))
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"Precision {Precision.Name} needs a newer card than compute capability {runtime.Architecture / 10}.{runtime.Architecture % 10}; use {CudaPrecision.DefaultFor(runtime.Architecture).Name}."), nameof(options));
+        }
+    }
+
+    /// <summary>The driver, or the emulator.</summary>
+    public ICudaRuntime Runtime { get; }
+
+    /// <summary>Arithmetic.</summary>
+    public CudaPrecision Precision { get; }
+
+    /// <summary>Address of the scratch that the running operation declared, 256-byte aligned; zero where it declared none.</summary>
+    public nint OperationScratch { get; private set; }
+
+    /// <inheritdoc/>
+    public override DeviceKind Kind => DeviceKind.Cuda;
+
+    /// <inheritdoc/>
+    public override string Description => $"{Runtime.Description}, {Precision.Name}";
+
+    /// <summary>Whether this device runs an operation, given by the type of its arguments.</summary>
+    public static bool Implements(Type operation) => CudaKernels.Contains(operation);
+
+    /// <summary>Launches a kernel of a program.</summary>
+    internal void Launch(KernelProgram program, string kernel, in LaunchShape shape, scoped in KernelArguments arguments)
+    {
+        if (!loaded.TryGetValue((program, kernel), out var function))
+        {
+            function = Runtime.Load(program, kernel);
+            loaded.Add((program, kernel), function);
+        }
+        Runtime.Launch(function, shape, arguments);
+    }
+
+    /// <inheritdoc/>
+    protected override void Execute<TOp>(in TOp operation, ref OperationDescription description)
+    {
+        if (!CudaKernels.TryGet<TOp>(out var kernel))
+        {
+            throw new NotSupportedException($"{TOp.Name}: {nameof(CudaDevice)} has no kernel for this operation.");
+        }
+        if (description.ScratchBytes == 0)
+        {
+            kernel(in operation, this);
+            return;
+        }
+        using var scratch = Memory.Rent(description.ScratchBytes);
+        OperationScratch = scratch.Pointer;
+        try
+        {
+            kernel(in operation, this);
+        }
+        finally
+        {
+            OperationScratch = 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Copy(Tensor to, Tensor from)
+    {
+        if (to.Type != from.Type || to.Count != from.Count)
+        {
+            throw new ArgumentException($"A {from.Type} tensor of shape {from.Shape} cannot be copied to a {to.Type} tensor of shape {to.Shape}.");
+        }
+        if (to.Count > 0) Runtime.CopyOnDevice(to.Address, from.Address, to.Bytes);
+    }
+
+    /// <inheritdoc/>
+    public override void CopyFromHost(Tensor to, ReadOnlySpan<byte> from)
+    {
+        RequireBytes(to, from.Length);
+        if (!from.IsEmpty) Runtime.CopyToDevice(to.Address, from);
+    }
+
+    /// <inheritdoc/>
+    public override void CopyToHost(Span<byte> to, Tensor from)
+    {
+        RequireBytes(from, to.Length);
+        if (!to.IsEmpty) Runtime.CopyToHost(to, from.Address);
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronise() => Runtime.Synchronise();
+
+    /// <summary>Waits for the device, frees all memory that was returned and closes the runtime.</summary>
+    public override void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        Runtime.Synchronise();
+        base.Dispose();
+        Runtime.Dispose();
+    }
+
+    private static void RequireBytes(Tensor tensor, int bytes)
+    {
+        if (tensor.Bytes != (nuint)bytes)
+        {
+            throw new ArgumentException($"A {tensor.Type} tensor of shape {tensor.Shape} has {tensor.Bytes} bytes, the host memory {bytes}.");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using System.Diagnostics.CodeAnalysis;
+using Canal.Engine.Operations;
+
+namespace Canal.Engine.Devices.Cuda;
+
+/// <summary>The implementation of one operation: chooses kernels, launch shapes and arguments.</summary>
+/// <param name="operation">The validated arguments.</param>
+/// <param name="device">The device: launches, products, scratch.</param>
+internal delegate void CudaKernel<TOp>(in TOp operation, CudaDevice device) where TOp : struct, IOperation;
+
+/// <summary>Which launcher runs which operation: one line an operation, grouped by file.</summary>
+internal static class CudaKernels
+{
+    private static readonly Dictionary<Type, Delegate> ByOperation = [];
+
+    static CudaKernels()
+    {
+        // Elementwise.cs
+        Register<Fill>(ElementwiseLaunches.Fill);
+
+        // MatMul.cs
+        Register<MatMul>(MatMulLaunches.Run);
+    }
+
+    /// <summary>Whether an operation, given by the type of its arguments, has a launcher.</summary>
+    public static bool Contains(Type operation) => ByOperation.ContainsKey(operation);
+
+    /// <summary>The launcher of an operation.</summary>
+    public static bool TryGet<TOp>([NotNullWhen(true)] out CudaKernel<TOp>? kernel) where TOp : struct, IOperation
+    {
+        kernel = ByOperation.TryGetValue(typeof(TOp), out var found) ? (CudaKernel<TOp>)found : null;
+        return kernel is not null;
+    }
+
+    private static void Register<TOp>(CudaKernel<TOp> kernel) where TOp : struct, IOperation => ByOperation.Add(typeof(TOp), kernel);
+}

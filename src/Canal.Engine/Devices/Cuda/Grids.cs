@@ -1,0 +1,14 @@
+namespace Canal.Engine.Devices.Cuda;
+
+/// <summary>Common launch shapes. Kernels loop over the grid, so that any grid computes the same; these fill a card.</summary>
+internal static class Grids
+{
+    /// <summary>Threads of a block of the elementwise kernels.</summary>
+    public const int ElementThreads = 256;
+
+    private const int BlocksPerMultiprocessor = 8;
+
+    /// <summary>A thread an element, up to a full card.</summary>
+    public static LaunchShape Elements(long count, CudaDevice device) =>
+        new((int)Math.Clamp((count + ElementThreads - 1) / ElementThreads, 1, (long)device.Runtime.Multiprocessors * BlocksPerMultiprocessor), ElementThreads);
+}

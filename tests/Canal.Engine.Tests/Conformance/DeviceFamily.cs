@@ -1,0 +1,25 @@
+using Canal.Engine.Devices;
+
+namespace Canal.Engine.Tests.Conformance;
+
+/// <summary>Devices that must all give the same bits. The first is the one compared with.</summary>
+public abstract class DeviceFamily : IDisposable
+{
+    /// <summary>The devices.</summary>
+    public List<Device> All { get; } = [];
+
+    /// <summary>The device that is watched for allocations.</summary>
+    public abstract Device Watched { get; }
+
+    /// <summary>Skips the running test where the family cannot be had.</summary>
+    public virtual void Require() { }
+
+    /// <summary>Whether the family runs an operation.</summary>
+    public abstract bool Implements(Type operation);
+
+    public void Dispose()
+    {
+        foreach (var device in All) device.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

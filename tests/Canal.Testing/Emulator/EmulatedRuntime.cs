@@ -1,0 +1,197 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Canal.Engine.Devices.Cuda;
+using Canal.Engine.Tensors;
+
+namespace Canal.Testing.Emulator;
+
+/// <summary>
+/// The CUDA runtime of the tests: the kernels' own sources, compiled by g++, run on the processor, a fiber a CUDA thread. Arguments are checked
+/// against the kernel's declaration, fresh memory is full of NaN, and what a capture forbids throws.
+/// </summary>
+public sealed unsafe class EmulatedRuntime : ICudaRuntime
+{
+    private static readonly Dictionary<KernelProgram, EmulatorLibrary> Libraries = [];
+    private readonly List<Kernel> kernels = [null!];
+    private readonly List<List<Action>?> graphs = [null];
+    private readonly int order, workers;
+    private List<Action>? captured;
+    private nuint allocated;
+    private long marks;
+
+    /// <summary>A runtime for an architecture.</summary>
+    /// <param name="architecture">Compute capability times ten.</param>
+    /// <param name="order">Order of a block's threads: 0 forward, 1 reverse, otherwise a seed.</param>
+    /// <param name="workers">OS threads that share the blocks of a launch.</param>
+    /// <param name="multiprocessors">Multiprocessors to claim.</param>
+    public EmulatedRuntime(int architecture = 80, int order = 0, int workers = 1, int multiprocessors = 4)
+    {
+        (Architecture, this.order, this.workers, Multiprocessors) = (architecture, order, workers, multiprocessors);
+    }
+
+    /// <summary>Skips the running test where there is no compiler for the kernels.</summary>
+    public static void Require() => Skip.IfNot(IsPossible, "g++ is not there to build the kernels for the emulator");
+
+    /// <summary>Whether the emulator can be built here.</summary>
+    public static bool IsPossible => EmulatorBuild.IsPossible;
+
+    /// <inheritdoc/>
+    public string Description => $"CUDA emulator, sm_{Architecture}, thread order {order}, {workers} workers";
+
+    /// <inheritdoc/>
+    public int Architecture { get; }
+
+    /// <inheritdoc/>
+    public int Multiprocessors { get; }
+
+    /// <inheritdoc/>
+    public int SharedBytesPerBlock => Architecture >= 90 ? 227 << 10 : Architecture == 80 ? 163 << 10 : Architecture > 80 ? 99 << 10 : Architecture == 75 ? 64 << 10 : 96 << 10;
+
+    /// <inheritdoc/>
+    public nuint FreeBytes => ((nuint)8 << 30) - allocated;
+
+    /// <summary>Launches so far.</summary>
+    public long Launches { get; private set; }
+
+    /// <inheritdoc/>
+    public nint Allocate(nuint bytes)
+    {
+        ForbidInCapture("allocation");
+        if (bytes > FreeBytes) throw new InsufficientMemoryException($"Out of device memory: {bytes:N0} bytes more were needed, {FreeBytes:N0} are free.");
+        var memory = NativeMemory.AlignedAlloc(bytes, 256);
+        NativeMemory.Fill(memory, bytes, 0xFF);
+        allocated += bytes;
+        return (nint)memory;
+    }
+
+    /// <inheritdoc/>
+    public void Free(nint pointer, nuint bytes)
+    {
+        ForbidInCapture("free");
+        NativeMemory.AlignedFree((void*)pointer);
+        allocated -= bytes;
+    }
+
+    /// <inheritdoc/>
+    public nint Load(KernelProgram program, string kernel)
+    {
+        var library = Library(program);
+        var kinds = library.Find(kernel) ?? throw new CudaKernelException($"Program {program.Name} has no kernel {kernel}.");
+        kernels.Add(new Kernel(library, Encoding.ASCII.GetBytes(kernel + '\0'), kernel, kinds));
+        return kernels.Count - 1;
+    }
+
+    /// <inheritdoc/>
+    public void Launch(nint kernel, in LaunchShape shape, scoped in KernelArguments arguments)
+    {
+        var target = kernels[(int)kernel];
+        if (!arguments.Kinds.SequenceEqual(target.Kinds))
+        {
+            throw new InvalidOperationException(
+                $"{target.Name} takes ({string.Join(", ", target.Kinds)}) and was given ({string.Join(", ", arguments.Kinds.ToArray())}).");
+        }
+        if (shape.GridX < 1 || shape.GridY is < 1 or > 65535 || shape.GridZ is < 1 or > 65535 || shape.Threads is < 1 or > 1024 || shape.SharedBytes > SharedBytesPerBlock)
+        {
+            throw new InvalidOperationException($"{target.Name}: no card takes {shape}.");
+        }
+        Launches++;
+        if (captured is null) target.Library.Launch(target.NativeName, shape, arguments.Values, workers, order);
+        else Capture(target, shape, arguments.Values.ToArray());
+    }
+
+    /// <inheritdoc/>
+    public void Multiply(in MatrixProduct product)
+    {
+        if (product.Result != product.Operands && product.Result != DType.Float32)
+        {
+            throw new InvalidOperationException($"No product of {product.Operands} gives {product.Result}.");
+        }
+        var library = Library(KernelPrograms.Elementwise);
+        if (captured is null) library.Multiply(product);
+        else Capture(library, product);
+    }
+
+    /// <inheritdoc/>
+    public void CopyToDevice(nint to, ReadOnlySpan<byte> from)
+    {
+        ForbidInCapture("copy from the host");
+        from.CopyTo(new Span<byte>((void*)to, from.Length));
+    }
+
+    /// <inheritdoc/>
+    public void CopyToHost(Span<byte> to, nint from)
+    {
+        ForbidInCapture("copy to the host");
+        new Span<byte>((void*)from, to.Length).CopyTo(to);
+    }
+
+    /// <inheritdoc/>
+    public void CopyOnDevice(nint to, nint from, nuint bytes)
+    {
+        if (captured is null) Buffer.MemoryCopy((void*)from, (void*)to, bytes, bytes);
+        else Capture(to, from, bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Synchronise() => ForbidInCapture("synchronisation");
+
+    /// <inheritdoc/>
+    public nint Mark() => (nint)(++marks);
+
+    /// <inheritdoc/>
+    public double ElapsedMilliseconds(nint from, nint to) => to - from;
+
+    /// <inheritdoc/>
+    public void FreeMark(nint mark) { }
+
+    /// <inheritdoc/>
+    public void BeginCapture()
+    {
+        ForbidInCapture("second capture");
+        captured = [];
+    }
+
+    /// <inheritdoc/>
+    public nint EndCapture()
+    {
+        graphs.Add(captured ?? throw new InvalidOperationException("Nothing is being captured."));
+        captured = null;
+        return graphs.Count - 1;
+    }
+
+    /// <inheritdoc/>
+    public void Replay(nint graph)
+    {
+        foreach (var action in graphs[(int)graph]!) action();
+    }
+
+    /// <inheritdoc/>
+    public void FreeGraph(nint graph) => graphs[(int)graph] = null;
+
+    /// <inheritdoc/>
+    public void Dispose() { }
+
+    // Apart from their callers: a lambda's captured variables are allocated where the method begins.
+    private void Capture(Kernel kernel, LaunchShape shape, ulong[] values) =>
+        captured!.Add(() => kernel.Library.Launch(kernel.NativeName, shape, values, workers, order));
+
+    private void Capture(EmulatorLibrary library, MatrixProduct product) => captured!.Add(() => library.Multiply(product));
+
+    private void Capture(nint to, nint from, nuint bytes) => captured!.Add(() => Buffer.MemoryCopy((void*)from, (void*)to, bytes, bytes));
+
+    private static EmulatorLibrary Library(KernelProgram program)
+    {
+        lock (Libraries)
+        {
+            if (!Libraries.TryGetValue(program, out var library)) Libraries.Add(program, library = new EmulatorLibrary(EmulatorBuild.Library(program)));
+            return library;
+        }
+    }
+
+    private void ForbidInCapture(string what)
+    {
+        if (captured is not null) throw new InvalidOperationException($"A {what} in a captured step.");
+    }
+
+    private sealed record Kernel(EmulatorLibrary Library, byte[] NativeName, string Name, ArgumentKind[] Kinds);
+}
