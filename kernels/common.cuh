@@ -136,3 +136,34 @@ template <class T> __device__ __forceinline__ T block_sum(T v, T* board)
     __syncthreads();
     return total;
 }
+
+// The same over neighbouring lanes of a warp, 1, 2, 4 ... 32 of them: several short rows share a warp. All 32 lanes must call.
+template <class T> __device__ __forceinline__ T group_sum(T v, int lanes)
+{
+    for (int offset = lanes / 2; offset > 0; offset /= 2) v += __shfl_xor_sync(FULL_WARP, v, offset);
+    return v;
+}
+__device__ __forceinline__ float group_max(float v, int lanes)
+{
+    for (int offset = lanes / 2; offset > 0; offset /= 2) v = fmaxf(v, __shfl_xor_sync(FULL_WARP, v, offset));
+    return v;
+}
+
+// Lanes for a row of K elements: the power of two that holds it, at most a warp. A function of shape alone.
+__device__ __forceinline__ int row_lanes(int K)
+{
+    int lanes = 1;
+    while (lanes < K && lanes < WARP_SIZE) lanes *= 2;
+    return lanes;
+}
+
+// log sum exp(z[k] / temperature) over a row that `lanes` lanes share, in float64; every lane gets it. NaN where any z is. All 32 lanes must call.
+__device__ __forceinline__ double log_sum_exp(const float* z, int K, double temperature, int lane, int lanes)
+{
+    float largest = -INFINITY_F;
+    for (int k = lane; k < K; k += lanes) largest = fmaxf(largest, z[k]);
+    largest = group_max(largest, lanes);
+    double sum = 0;
+    for (int k = lane; k < K; k += lanes) sum += exp(((double)z[k] - largest) / temperature);
+    return largest / temperature + log(group_sum(sum, lanes));
+}

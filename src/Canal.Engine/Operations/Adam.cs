@@ -55,6 +55,7 @@ public readonly record struct GradientNorm(Tensor Norm, Tensor Scale, Tensor Gra
         d.Use(Scale, Access.Write, new Shape(1));
         d.Use(Gradients, Access.Read, new Shape((int)Gradients.Count));
         d.Scratch(RowReduction.ScratchBytes(Gradients.Count));
+        d.CudaScratch(RowReduction.ScratchBytes(Gradients.Count));
         d.Work(2 * Gradients.Count);
     }
 }

@@ -62,7 +62,14 @@ public readonly record struct EmbeddingBackward(Tensor DBinTable, Tensor DGeneTa
         d.UseOptional(DGeneTable, Access.Accumulate, new Shape(t, c));
         d.Use(DX, Access.Read, new Shape(b * t, c));
         d.Use(Tokens, Access.Read, new Shape(b, t), DType.UInt8);
-        if (!DBinTable.IsNone) d.Scratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
+        if (!DBinTable.IsNone)
+        {
+            d.Scratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
+            d.CudaScratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
+        }
         d.Work((long)b * t * c * ((DBinTable.IsNone ? 0 : 1) + (DGeneTable.IsNone ? 0 : 1)));
     }
+
+    // Groups of rows that a CUDA block sums side by side, each in shared memory of its own: as many as 32 KiB hold.
+    internal static int Groups(int kinds) => Math.Clamp(256 / kinds, 1, 8);
 }

@@ -23,6 +23,11 @@ public readonly record struct Prediction(Tensor Types, Tensor Probabilities, Ten
         d.Use(Logits, Access.Read, new Shape(b, k));
         d.Work(10L * b * k);
     }
+
+    internal void RequireTemperature()
+    {
+        if (!(Temperature > 0)) throw new ArgumentException($"{Name}: the temperature is {Temperature}; it must be positive.");
+    }
 }
 
 /// <summary>Mixtures of manifold vectors: mixed[b, j] = w[b, j] · own[b] + (1 - w[b, j]) · partner[b].</summary>

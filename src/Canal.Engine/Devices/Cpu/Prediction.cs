@@ -11,7 +11,7 @@ internal static unsafe class PredictionKernels
 
     public static void Predict(in Prediction operation, CpuDevice device)
     {
-        if (!(operation.Temperature > 0)) throw new ArgumentException($"prediction: the temperature is {operation.Temperature}; it must be positive.");
+        operation.RequireTemperature();
         var body = new PredictBody
         {
             Types = (int*)operation.Types.Address,

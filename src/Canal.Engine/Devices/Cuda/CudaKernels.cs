@@ -18,6 +18,22 @@ internal static class CudaKernels
         // Elementwise.cs
         Register<Fill>(ElementwiseLaunches.Fill);
 
+        // Embedding.cs
+        Register<ExpandTokens>(EmbeddingLaunches.Expand);
+        Register<EmbeddingForward>(EmbeddingLaunches.Forward);
+        Register<EmbeddingBackward>(EmbeddingLaunches.Backward);
+
+        // CrossEntropy.cs, Distillation.cs, Prediction.cs
+        Register<CrossEntropyForward>(CrossEntropyLaunches.Forward);
+        Register<CrossEntropyBackward>(CrossEntropyLaunches.Backward);
+        Register<DistillationForward>(DistillationLaunches.Forward);
+        Register<DistillationBackward>(DistillationLaunches.Backward);
+        Register<Prediction>(PredictionLaunches.Predict);
+        Register<ManifoldMixing>(PredictionLaunches.Mix);
+
+        // Adam.cs
+        Register<GradientNorm>(AdamLaunches.Norm);
+
         // MatMul.cs
         Register<MatMul>(MatMulLaunches.Run);
     }

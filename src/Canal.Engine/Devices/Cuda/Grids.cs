@@ -8,6 +8,10 @@ internal static class Grids
 
     private const int BlocksPerMultiprocessor = 8;
 
+    /// <summary>A block a piece of work, up to a full card.</summary>
+    public static LaunchShape Blocks(long pieces, int threads, CudaDevice device) =>
+        new((int)Math.Clamp(pieces, 1, (long)device.Runtime.Multiprocessors * BlocksPerMultiprocessor), threads);
+
     /// <summary>A thread an element, up to a full card.</summary>
     public static LaunchShape Elements(long count, CudaDevice device) =>
         new((int)Math.Clamp((count + ElementThreads - 1) / ElementThreads, 1, (long)device.Runtime.Multiprocessors * BlocksPerMultiprocessor), ElementThreads);

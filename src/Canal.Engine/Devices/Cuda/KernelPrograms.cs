@@ -6,6 +6,13 @@ public static class KernelPrograms
     /// <summary>Everything a number at a time or a row at a time.</summary>
     public static KernelProgram Elementwise { get; } = new("elementwise", ["elementwise.cu"], []);
 
+    /// <summary>Tokens, the encoder's input and the tables' gradients.</summary>
+    public static KernelProgram Embedding { get; } = new("embedding", ["expand_tokens.cu", "embedding.cu"], []);
+
+    /// <summary>What follows the logits, and the optimiser.</summary>
+    public static KernelProgram Losses { get; } = new(
+        "losses", ["cross_entropy.cu", "distillation.cu", "prediction.cu", "manifold_mixing.cu", "gradient_norm.cu"], []);
+
     /// <summary>All programs without a geometry.</summary>
-    public static IReadOnlyList<KernelProgram> General { get; } = [Elementwise];
+    public static IReadOnlyList<KernelProgram> General { get; } = [Elementwise, Embedding, Losses];
 }
