@@ -14,7 +14,7 @@ public static class SharedLibraryBuilder
     {
         var text = path + ".cpp";
         File.WriteAllText(text, source);
-        string[] arguments = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, text, .. options];
+        string[] arguments = ["-shared", "-fPIC", "-Wall", "-Werror", "-o", path, text, .. options];
         using var compiler = Start(arguments);
         Skip.If(compiler is null, "g++ is not on this machine");
         var said = compiler.StandardError.ReadToEnd();
