@@ -5,24 +5,24 @@ namespace Canal.Engine.Tests.Cuda.Compiler;
 public sealed class ResourceLogTests
 {
     [Fact]
-    public void The_words_of_11_8_are_read()
+    public void The_words_of_nvrtc_11_8_are_read()
     {
         const string Log = """
             ptxas info    : 24 bytes gmem
             ptxas info    : Compiling entry function 'favor_queries_bf16' for 'sm_80'
             ptxas info    : Function properties for favor_queries_bf16
-                16 bytes stack frame, 12 bytes spill stores, 8 bytes spill loads
+            ptxas         .     16 bytes stack frame, 12 bytes spill stores, 8 bytes spill loads
             ptxas info    : Used 168 registers, 44032 bytes smem, 432 bytes cmem[0], 8 bytes cmem[2]
             ptxas info    : Compiling entry function 'fill_f32' for 'sm_80'
             ptxas info    : Function properties for fill_f32
-                0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+            ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
             ptxas info    : Used 10 registers, 372 bytes cmem[0]
             """;
         Assert.Equal([new KernelResources("favor_queries_bf16", 168, 44032, 16, 12, 8), new KernelResources("fill_f32", 10, 0, 0, 0, 0)], ResourceLog.Parse(Log));
     }
 
     [Fact]
-    public void Barriers_and_functions_that_were_not_inlined_do_not_disturb()
+    public void The_words_of_ptxas_with_barriers_and_functions_that_were_not_inlined_do_not_disturb()
     {
         const string Log = """
             ptxas info    : Compiling entry function 'k' for 'sm_90'

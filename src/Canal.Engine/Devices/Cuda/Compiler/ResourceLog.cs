@@ -33,7 +33,7 @@ public static partial class ResourceLog
     [GeneratedRegex(@"Compiling entry function '([^']+)' for")]
     private static partial Regex Entry();
 
-    [GeneratedRegex(@"Function properties for (\S+)\s+(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")]
+    [GeneratedRegex(@"Function properties for (\S+)\s+(?:ptxas\s+\.\s+)?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")]
     private static partial Regex Properties();
 
     [GeneratedRegex(@"Used (\d+) registers[^\r\n]*")]

@@ -1,0 +1,25 @@
+using Canal.Testing;
+
+namespace Canal.Engine.Tests.Cuda.Nvrtc;
+
+/// <summary>kernels/README.md tells the resources and predicted times of the kernels as they are. <c>make kernel-table</c> runs these tests to write it.</summary>
+public sealed class KernelTableTests(CompiledKernels kernels) : IClassFixture<CompiledKernels>
+{
+    // Another version allots registers differently.
+    private static readonly Version Pinned = new(11, 8);
+
+    [SkippableFact]
+    public void Resources_are_those_of_the_table()
+    {
+        var nvrtc = NvrtcForTests.Require();
+        Skip.IfNot(nvrtc.Version == Pinned, $"The resources in kernels/README.md were told by NVRTC {Pinned}; this is {nvrtc.Version}.");
+        MarkedText.Require("resources", KernelTable.Resources(kernels));
+    }
+
+    [SkippableFact]
+    public void Predictions_are_those_of_the_table()
+    {
+        MarkedText.Require("predictions", KernelTable.Predictions(kernels));
+        MarkedText.Require("predicted jobs", KernelTable.Jobs(kernels));
+    }
+}
