@@ -3,19 +3,20 @@
 //          target = (1 - s) one-hot(y) + s / K; a label y outside [0, K) leaves the row out: loss 0, gradient 0, whatever its logits are.
 //          float64 inside, rounded once: cell types that differ by a hundredth stay apart.
 // Shapes   loss [N]   dz, z [N, K] row-major float32   labels [N] int32
-// Launch   one-dimensional, blocks of whole warps, any grid; a row takes the power of two of lanes that holds K, at most a warp; no shared memory
+// Launch   one-dimensional, blocks of whole warps, any grid; 64 registers are allowed (left alone, the compiler aims at 32 and spills);
+//          a row takes the power of two of lanes that holds K, at most a warp; no shared memory
 // Traffic  forward reads N·K floats and N ints, writes N floats; backward writes N·K more (a row's later reads come from L1)
 // Work     N·K exponentials and 6·N·K FLOP forward, 2·N·K exponentials and 8·N·K FLOP backward, in float64
 // Access   loss Write, dz Write
 #include "common.cuh"
 
-extern "C" __global__ __launch_bounds__(256)
+extern "C" __global__ __launch_bounds__(256, 4)
 void cross_entropy_forward(float* __restrict__ loss, const float* __restrict__ z, const int* __restrict__ labels, int N, int K, float smoothing)
 {
     const int lanes = row_lanes(K), lane = threadIdx.x % lanes, rows = blockDim.x / lanes;
-    for (long long first = (long long)blockIdx.x * rows; first < N; first += (long long)gridDim.x * rows) {
-        const long long n = first + threadIdx.x / lanes;
-        const int label = n < N ? labels[n] : -1;
+    for (unsigned first = blockIdx.x * rows; first < (unsigned)N; first += gridDim.x * rows) {
+        const unsigned n = first + threadIdx.x / lanes;
+        const int label = n < (unsigned)N ? labels[n] : -1;
         const bool counts = (unsigned)label < (unsigned)K;
         const int count = counts ? K : 0;
         const float* row = z + (counts ? (size_t)n * K : 0);
@@ -23,28 +24,26 @@ void cross_entropy_forward(float* __restrict__ loss, const float* __restrict__ z
         double sum = 0;
         for (int k = lane; k < count; k += lanes) sum += row[k];
         sum = group_sum(sum, lanes);
-        if (lane != 0 || n >= N) continue;
+        if (lane != 0 || n >= (unsigned)N) continue;
         loss[n] = counts ? (float)(normaliser - (1 - (double)smoothing) * row[label] - (double)smoothing / K * sum) : 0.0f;
     }
 }
 EXPORT_KERNEL(cross_entropy_forward)
 
-extern "C" __global__ __launch_bounds__(256)
+extern "C" __global__ __launch_bounds__(256, 4)
 void cross_entropy_backward(float* __restrict__ dz, const float* __restrict__ z, const int* __restrict__ labels, int N, int K, float smoothing, float scale)
 {
     const int lanes = row_lanes(K), lane = threadIdx.x % lanes, rows = blockDim.x / lanes;
-    for (long long first = (long long)blockIdx.x * rows; first < N; first += (long long)gridDim.x * rows) {
-        const long long n = first + threadIdx.x / lanes;
-        const int label = n < N ? labels[n] : -1;
+    const double smooth = (double)smoothing / K, hit = smooth + (1 - (double)smoothing);
+    for (unsigned first = blockIdx.x * rows; first < (unsigned)N; first += gridDim.x * rows) {
+        const unsigned n = first + threadIdx.x / lanes;
+        const int label = n < (unsigned)N ? labels[n] : -1;
         const bool counts = (unsigned)label < (unsigned)K;
         const float* row = z + (counts ? (size_t)n * K : 0);
         const double normaliser = log_sum_exp(row, counts ? K : 0, 1, lane, lanes);
-        const double smooth = (double)smoothing / K;
-        if (n >= N) continue;
-        for (int k = lane; k < K; k += lanes) {
-            const double target = smooth + (k == label ? 1 - (double)smoothing : 0);
-            dz[(size_t)n * K + k] = counts ? (float)(scale * (exp(row[k] - normaliser) - target)) : 0.0f;
-        }
+        if (n >= (unsigned)N) continue;
+        for (int k = lane; k < K; k += lanes)
+            dz[(size_t)n * K + k] = counts ? (float)(scale * (exp(row[k] - normaliser) - (k == label ? hit : smooth))) : 0.0f;
     }
 }
 EXPORT_KERNEL(cross_entropy_backward)

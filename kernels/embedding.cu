@@ -15,11 +15,11 @@
 
 extern "C" __global__ __launch_bounds__(256)
 void embedding_forward(float* __restrict__ x, const unsigned char* __restrict__ tokens, const float* __restrict__ bin_table,
-                       const float* __restrict__ gene_table, long long N, int T, int C, int kinds)
+                       const float* __restrict__ gene_table, int N, int T, int C, int kinds)
 {
     const int lane = threadIdx.x % WARP_SIZE, warps = blockDim.x / WARP_SIZE;
     const bool vectors = C % 4 == 0 && ((size_t)x | (size_t)bin_table | (size_t)gene_table) % 16 == 0;
-    for (long long n = (long long)blockIdx.x * warps + threadIdx.x / WARP_SIZE; n < N; n += (long long)gridDim.x * warps) {
+    for (unsigned n = blockIdx.x * warps + threadIdx.x / WARP_SIZE; n < (unsigned)N; n += gridDim.x * warps) {
         const int token = tokens[n];
         const float unknown = token < kinds ? 0.0f : NAN_F;
         const float* bin = bin_table + (size_t)(token < kinds ? token : 0) * C;

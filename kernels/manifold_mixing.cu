@@ -9,10 +9,10 @@
 
 extern "C" __global__ __launch_bounds__(256)
 void manifold_mixing(float* __restrict__ mixed, const float* __restrict__ own, const float* __restrict__ partner, const float* __restrict__ weights,
-                     long long rows, int J, int R)
+                     int rows, int J, int R)
 {
     const int lane = threadIdx.x % WARP_SIZE, warps = blockDim.x / WARP_SIZE;
-    for (long long row = (long long)blockIdx.x * warps + threadIdx.x / WARP_SIZE; row < rows; row += (long long)gridDim.x * warps) {
+    for (unsigned row = blockIdx.x * warps + threadIdx.x / WARP_SIZE; row < (unsigned)rows; row += gridDim.x * warps) {
         const size_t cell = (size_t)(row / J) * R, at = (size_t)row * R;
         const float w = weights[row], rest = 1.0f - w;
         for (int r = lane; r < R; r += WARP_SIZE) mixed[at + r] = w * own[cell + r] + rest * partner[cell + r];

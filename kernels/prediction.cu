@@ -30,12 +30,12 @@ __device__ __forceinline__ void offer(best3& best, float value, int index)
     }
 }
 
-extern "C" __global__ __launch_bounds__(256)
+extern "C" __global__ __launch_bounds__(256, 4)
 void prediction(int* __restrict__ types, float* __restrict__ probabilities, float* __restrict__ energy, const float* __restrict__ z,
                 int B, int K, float temperature)
 {
     const int lane = threadIdx.x % WARP_SIZE, cells = blockDim.x / WARP_SIZE;
-    for (long long b = (long long)blockIdx.x * cells + threadIdx.x / WARP_SIZE; b < B; b += (long long)gridDim.x * cells) {
+    for (unsigned b = blockIdx.x * cells + threadIdx.x / WARP_SIZE; b < (unsigned)B; b += gridDim.x * cells) {
         const float* row = z + (size_t)b * K;
         const double normaliser = log_sum_exp(row, K, 1, lane, WARP_SIZE);
         const double hot = log_sum_exp(row, K, temperature, lane, WARP_SIZE);

@@ -12,14 +12,15 @@ namespace Canal.Engine.Operations;
 /// <param name="SecondMoment">[P], updated.</param>
 /// <param name="LargestSecondMoment">[P], updated; none without AMSGrad.</param>
 /// <param name="GradientScale">[1]: every gradient is multiplied by it (clipping); none means 1.</param>
-/// <param name="Step">t, from 1.</param>
-/// <param name="Rate">Learning rate.</param>
+/// <param name="Coefficients">[2]: -rate / (1 - b1^t) and sqrt(1 - b2^t), from <see cref="StepCoefficients"/>: what changes from step to step lies in
+/// the device's memory, so that a captured step can be replayed.</param>
+/// <param name="HalfCopy">Float16 or BFloat16 [P], written: the new parameters, rounded; none on the CPU and in float32.</param>
 /// <param name="Beta1">Decay of the first moment, 0.9.</param>
 /// <param name="Beta2">Decay of the second moment, 0.999.</param>
 /// <param name="Epsilon">1e-8.</param>
 public readonly record struct AdamUpdate(
     Tensor Parameters, Tensor Gradients, Tensor FirstMoment, Tensor SecondMoment, Tensor LargestSecondMoment, Tensor GradientScale,
-    long Step, double Rate, double Beta1, double Beta2, double Epsilon) : IOperation
+    Tensor Coefficients, Tensor HalfCopy, double Beta1, double Beta2, double Epsilon) : IOperation
 {
     /// <inheritdoc/>
     public static string Name => "adam";
@@ -34,7 +35,22 @@ public readonly record struct AdamUpdate(
         d.Use(SecondMoment, Access.Update, p);
         d.UseOptional(LargestSecondMoment, Access.Update, p);
         d.UseOptional(GradientScale, Access.Read, new Shape(1));
+        d.Use(Coefficients, Access.Read, new Shape(2));
+        if (!HalfCopy.IsNone) d.Use(HalfCopy, Access.Write, p, HalfCopy.Type == DType.BFloat16 ? DType.BFloat16 : DType.Float16);
         d.Work(14 * Parameters.Count);
+    }
+
+    /// <summary>The values of <see cref="Coefficients"/>, float64 inside.</summary>
+    /// <param name="coefficients">[2], written.</param>
+    /// <param name="step">t, from 1.</param>
+    /// <param name="rate">Learning rate.</param>
+    /// <param name="beta1">Decay of the first moment.</param>
+    /// <param name="beta2">Decay of the second moment.</param>
+    public static void StepCoefficients(Span<float> coefficients, long step, double rate, double beta1, double beta2)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
+        coefficients[0] = (float)(-rate / (1 - Math.Pow(beta1, step)));
+        coefficients[1] = (float)Math.Sqrt(1 - Math.Pow(beta2, step));
     }
 }
 

@@ -3,7 +3,7 @@ using Canal.Engine.Tensors;
 namespace Canal.Engine.Operations;
 
 /// <summary>From logits to what annotation needs: the three most probable types, their probabilities, and the energy -T log sum exp(logit / T).</summary>
-/// <param name="Types">Int32 [B, 3]: best first; ties to the lower index; -1 where there are fewer types.</param>
+/// <param name="Types">Int32 [B, 3]: best first; ties to the lower index, NaN as low as can be; -1 where there are fewer types.</param>
 /// <param name="Probabilities">[B, 3]: softmax of the logits; 0 where there are fewer types.</param>
 /// <param name="Energy">[B].</param>
 /// <param name="Logits">[B, K].</param>

@@ -24,7 +24,8 @@ public sealed class Adam : IDisposable
     private readonly Device device;
     private readonly ParameterSet parameters;
     private readonly AdamSettings settings;
-    private readonly Tensor first, second, largest;
+    private readonly Tensor first, second, largest, coefficients;
+    private bool isPrepared;
 
     /// <summary>An optimiser with zero moments for what trains in <paramref name="parameters"/> now.</summary>
     public Adam(Device device, ParameterSet parameters, AdamSettings settings)
@@ -34,19 +35,43 @@ public sealed class Adam : IDisposable
         first = Zeros();
         second = Zeros();
         largest = settings.AmsGrad ? Zeros() : Tensor.None;
+        coefficients = device.Allocate(new Shape(2));
     }
 
     /// <summary>Steps taken so far.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>Updates the parameters from their gradients.</summary>
+    /// <summary>Updates the parameters from their gradients: <see cref="Prepare"/>, then <see cref="Update"/>.</summary>
     /// <param name="rate">Learning rate.</param>
     /// <param name="gradientScale">[1], multiplies every gradient (<see cref="GradientClipping"/>); none means 1.</param>
     public void Step(double rate, Tensor gradientScale = default)
     {
+        Prepare(rate);
+        Update(gradientScale);
+    }
+
+    /// <summary>
+    /// Counts a step and sends what it depends on to the device. Call it once before every <see cref="Update"/>, or before every replay of
+    /// a captured one; it cannot be captured itself.
+    /// </summary>
+    /// <param name="rate">Learning rate.</param>
+    public void Prepare(double rate)
+    {
         Steps++;
+        Span<float> values = stackalloc float[2];
+        AdamUpdate.StepCoefficients(values, Steps, rate, settings.Beta1, settings.Beta2);
+        device.Write<float>(coefficients, values);
+        isPrepared = true;
+    }
+
+    /// <summary>Runs the step that was prepared: one operation, which reads nothing from the host and can be captured.</summary>
+    /// <param name="gradientScale">[1], multiplies every gradient; none means 1.</param>
+    /// <exception cref="InvalidOperationException">No step was prepared.</exception>
+    public void Update(Tensor gradientScale = default)
+    {
+        if (!isPrepared) throw new InvalidOperationException("Adam: prepare a step before it is run.");
         device.Run(new AdamUpdate(parameters.TrainableValues, parameters.Gradients, first, second, largest, gradientScale,
-            Steps, rate, settings.Beta1, settings.Beta2, settings.Epsilon));
+            coefficients, Tensor.None, settings.Beta1, settings.Beta2, settings.Epsilon));
     }
 
     /// <summary>The optimiser's state, for resuming.</summary>
@@ -66,12 +91,13 @@ public sealed class Adam : IDisposable
         if (!largest.IsNone) device.Write<float>(largest, state.LargestSecondMoment);
     }
 
-    /// <summary>Returns the moments to the device.</summary>
+    /// <summary>Returns the moments and coefficients to the device.</summary>
     public void Dispose()
     {
         first.Storage.Dispose();
         second.Storage.Dispose();
         if (!largest.IsNone) largest.Storage.Dispose();
+        coefficients.Storage.Dispose();
     }
 
     private Tensor Zeros()

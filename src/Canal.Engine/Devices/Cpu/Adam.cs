@@ -11,9 +11,8 @@ internal static unsafe class AdamKernels
 
     public static void Update<V>(in AdamUpdate operation, CpuDevice device) where V : struct, IVector<V>
     {
-        if (operation.Step < 1) throw new ArgumentException($"adam: step {operation.Step}; steps count from 1.");
-        var correction1 = 1 - Math.Pow(operation.Beta1, operation.Step);
-        var correction2 = 1 - Math.Pow(operation.Beta2, operation.Step);
+        if (!operation.HalfCopy.IsNone) throw new ArgumentException("adam: HalfCopy is given, but the CPU computes in float32 alone.");
+        var coefficients = (float*)operation.Coefficients.Address;
         var body = new UpdateBody<V>
         {
             Parameters = (float*)operation.Parameters.Address,
@@ -27,8 +26,8 @@ internal static unsafe class AdamKernels
             OneMinusBeta1 = (float)(1 - operation.Beta1),
             Beta2 = (float)operation.Beta2,
             OneMinusBeta2 = (float)(1 - operation.Beta2),
-            MinusStepSize = (float)(-operation.Rate / correction1),
-            RootCorrection2 = (float)Math.Sqrt(correction2),
+            MinusStepSize = coefficients[0],
+            RootCorrection2 = coefficients[1],
             Epsilon = (float)operation.Epsilon,
         };
         device.Workers.Run(ref body, Chunks.Count(body.Count));

@@ -72,13 +72,16 @@ internal static unsafe class PredictionKernels
                     for (var k = 0; k < Count; k++)
                     {
                         if (place > 0 && k == types[0] || place > 1 && k == types[1]) continue;
-                        if (types[place] < 0 || z[k] > z[types[place]]) types[place] = k;
+                        if (types[place] < 0 || Rank(z[k]) > Rank(z[types[place]])) types[place] = k;
                     }
                     Probabilities[((long)n * Best) + place] = types[place] < 0 ? 0 : (float)Math.Exp(z[types[place]] - normaliser);
                 }
             }
         }
     }
+
+    // NaN is never better than a number, wherever it stands.
+    private static float Rank(float z) => float.IsNaN(z) ? float.NegativeInfinity : z;
 
     private struct MixBody<V> : IParallelBody where V : struct, IVector<V>
     {

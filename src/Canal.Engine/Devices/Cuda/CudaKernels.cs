@@ -32,6 +32,7 @@ internal static class CudaKernels
         Register<ManifoldMixing>(PredictionLaunches.Mix);
 
         // Adam.cs
+        Register<AdamUpdate>(AdamLaunches.Update);
         Register<GradientNorm>(AdamLaunches.Norm);
 
         // MatMul.cs

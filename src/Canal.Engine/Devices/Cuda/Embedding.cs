@@ -22,11 +22,11 @@ internal static class EmbeddingLaunches
     public static void Forward(in EmbeddingForward operation, CudaDevice device)
     {
         if (operation.X.Count == 0) return;
-        long rows = operation.X.Shape.Rows;
+        var rows = operation.X.Shape.Rows;
         var arguments = default(KernelArguments);
         arguments.Add(operation.X).Add(operation.Tokens).Add(operation.BinTable).Add(operation.GeneTable)
             .Add(rows).Add(operation.Tokens.Shape[1]).Add(operation.X.Shape.Columns).Add(operation.BinTable.Shape.Rows);
-        device.Launch(KernelPrograms.Embedding, "embedding_forward", Grids.Elements(rows * Lanes, device), arguments);
+        device.Launch(KernelPrograms.Embedding, "embedding_forward", Grids.Elements((long)rows * Lanes, device), arguments);
     }
 
     public static void Backward(in EmbeddingBackward operation, CudaDevice device)

@@ -11,7 +11,7 @@ public static class KernelPrograms
 
     /// <summary>What follows the logits, and the optimiser.</summary>
     public static KernelProgram Losses { get; } = new(
-        "losses", ["cross_entropy.cu", "distillation.cu", "prediction.cu", "manifold_mixing.cu", "gradient_norm.cu"], []);
+        "losses", ["cross_entropy.cu", "distillation.cu", "prediction.cu", "manifold_mixing.cu", "adam.cu", "gradient_norm.cu"], []);
 
     /// <summary>All programs without a geometry.</summary>
     public static IReadOnlyList<KernelProgram> General { get; } = [Elementwise, Embedding, Losses];

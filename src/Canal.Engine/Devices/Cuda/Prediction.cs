@@ -22,7 +22,7 @@ internal static class PredictionLaunches
         if (operation.Mixed.Count == 0) return;
         var arguments = default(KernelArguments);
         arguments.Add(operation.Mixed).Add(operation.Own).Add(operation.Partner).Add(operation.Weights)
-            .Add(operation.Weights.Count).Add(operation.Weights.Shape[1]).Add(operation.Own.Shape[1]);
+            .Add((int)operation.Weights.Count).Add(operation.Weights.Shape[1]).Add(operation.Own.Shape[1]);
         device.Launch(KernelPrograms.Losses, "manifold_mixing", Grids.Elements(operation.Weights.Count * Lanes, device), arguments);
     }
 }

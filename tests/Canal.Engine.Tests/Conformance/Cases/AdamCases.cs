@@ -32,6 +32,7 @@ internal static class AdamCases
                             Argument.Read("gradients", shape, Sample.Normal(32, count, 0, 0.1)),
                             Argument.Update("first", shape, Sample.Normal(33, count, 0, 0.1)),
                             Argument.Update("second", shape, Sample.Uniform(34, count, 0, 0.01)),
+                            Argument.Read("coefficients", new Shape(2), UpdateCase.Coefficients(step)),
                             .. optional,
                         ],
                     };
@@ -51,19 +52,32 @@ internal static class AdamCases
 
     private sealed class UpdateCase : OperationCase
     {
+        private const double Rate = 2e-4;
+        private const double Beta1 = 0.9;
+        private const double Beta2 = 0.999;
+
         public required int Step { get; init; }
 
         public override Type Operation => typeof(AdamUpdate);
 
         public override void Run(Device device, Func<string, Tensor> tensor) => device.Run(new AdamUpdate(
-            tensor("parameters"), tensor("gradients"), tensor("first"), tensor("second"), tensor("largest"), tensor("scale"), Step, 2e-4, 0.9, 0.999, 1e-8));
+            tensor("parameters"), tensor("gradients"), tensor("first"), tensor("second"), tensor("largest"), tensor("scale"),
+            tensor("coefficients"), Tensor.None, Beta1, Beta2, 1e-8));
+
+        /// <summary>As the optimiser sends them.</summary>
+        public static float[] Coefficients(int step)
+        {
+            var coefficients = new float[2];
+            AdamUpdate.StepCoefficients(coefficients, step, Rate, Beta1, Beta2);
+            return coefficients;
+        }
 
         public override T[] Expect<T>(string output)
         {
             var (parameters, first, second, largest) = AdamReference.Update(
                 Values<T>("parameters"), Values<T>("gradients"), Values<T>("first"), Values<T>("second"),
                 Arguments.Any(a => a.Name == "largest") ? Values<T>("largest") : null,
-                Arguments.Any(a => a.Name == "scale") ? 0.3f : 1, Step, 2e-4, 0.9, 0.999, 1e-8);
+                Arguments.Any(a => a.Name == "scale") ? 0.3f : 1, Step, Rate, Beta1, Beta2, 1e-8);
             return output switch { "parameters" => parameters, "first" => first, "second" => second, _ => largest! };
         }
     }
