@@ -35,13 +35,13 @@ public sealed unsafe class CudaDriver
     /// <summary>Loads one file.</summary>
     internal static CudaDriver Load(string file) => Open(CudaLibraries.Load(CudaLibrary.Driver, file, [], int.MaxValue));
 
-    /// <summary>Number of devices that the driver shows.</summary>
+    /// <summary>Number of devices that the driver shows, at least 1.</summary>
     /// <exception cref="CudaException">There is none.</exception>
     public int DeviceCount()
     {
         int count;
         Check(Functions.cuDeviceGetCount(&count), "cuDeviceGetCount");
-        return count;
+        return count > 0 ? count : throw Error(CudaStatus.NoDevice, "cuDeviceGetCount");
     }
 
     /// <summary>What a device is. Old ones are described as well.</summary>

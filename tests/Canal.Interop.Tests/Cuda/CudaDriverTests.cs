@@ -78,6 +78,13 @@ public sealed class CudaDriverTests
     }
 
     [SkippableFact]
+    public void A_driver_that_starts_without_devices_has_none()
+    {
+        using var fake = new FakeCuda("capabilities=");
+        Assert.Equal(CudaProblem.NoDevice, Assert.Throws<CudaException>(() => CudaDriver.Load(fake.Path).DeviceCount()).Problem);
+    }
+
+    [SkippableFact]
     public void A_device_that_is_not_there_is_told()
     {
         using var fake = new FakeCuda();
