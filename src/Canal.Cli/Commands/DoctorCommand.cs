@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Canal.Cli.Terminal;
 using Canal.Engine.Devices.Cpu;
+using Canal.Interop.Cuda;
 using Canal.Interop.Hdf5;
 using Canal.Interop.Nvrtc;
 using CommandLine;
@@ -23,51 +24,55 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         var findings = Findings().ToList();
         if (Json)
         {
-            context.Out.WriteLine(JsonSerializer.Serialize(findings.ToDictionary(f => f[0], f => f[1]), JsonOutput.Options));
+            context.Out.WriteLine(JsonSerializer.Serialize(findings.ToDictionary(finding => finding.Part, finding => finding.Line), JsonOutput.Options));
             return ExitCodes.Done;
         }
-        TextTable.Write(context.Out, ["what", "found"], findings);
+        TextTable.Write(context.Out, ["what", "found"], findings.Select(finding => new[] { finding.Part, finding.Cell }));
+        // Below the table and not in it: these lines are long.
+        foreach (var finding in findings.Where(finding => finding.Trouble.Length > 0)) context.Out.WriteLine(SafeText.OneLine($"{finding.Part}: {finding.Trouble}"));
         return ExitCodes.Done;
     }
 
-    private static IEnumerable<string[]> Findings()
+    private static IEnumerable<Finding> Findings()
     {
-        yield return ["canal", Help.Version()];
-        yield return ["system", RuntimeInformation.OSDescription + ", " + RuntimeInformation.ProcessArchitecture];
-        yield return ["runtime", RuntimeInformation.FrameworkDescription];
-        yield return ["processor", Machine.Processor()];
-        yield return ["cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)];
-        yield return ["memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)];
+        yield return new("canal", Help.Version());
+        yield return new("system", RuntimeInformation.OSDescription + ", " + RuntimeInformation.ProcessArchitecture);
+        yield return new("runtime", RuntimeInformation.FrameworkDescription);
+        yield return new("processor", Machine.Processor());
+        yield return new("cores", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
+        yield return new("memory", Sizes.Format(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         var speeds = CpuBenchmark.VectorWidths.Select(bits => string.Create(CultureInfo.InvariantCulture, $"{bits} bit {CpuBenchmark.TileGigaflopsPerSecond(bits):f0}"));
-        yield return ["vectors", string.Create(CultureInfo.InvariantCulture, $"{CpuBenchmark.FastestVectorBits} bit (GFLOP/s a thread: {string.Join(", ", speeds)})")];
-        yield return ["libhdf5", Hdf5()];
-        yield return ["nvrtc", Nvrtc()];
-        yield return ["device", "cpu (this version has no GPU device)"];
+        yield return new("vectors", string.Create(CultureInfo.InvariantCulture, $"{CpuBenchmark.FastestVectorBits} bit (GFLOP/s a thread: {string.Join(", ", speeds)})"));
+        yield return Hdf5();
+        var cuda = CudaProbe.Run();
+        foreach (var row in CudaFindingRows.Of(cuda)) yield return row;
+        yield return Nvrtc(cuda.Driver.Version?.Major ?? int.MaxValue);
+        yield return new("device", "cpu (this version has no GPU device)");
     }
 
-    private static string Hdf5()
+    private static Finding Hdf5()
     {
         try
         {
             var (version, file) = Hdf5Library.Probe();
-            return $"{version} ({file})";
+            return new("libhdf5", $"{version} ({file})");
         }
         catch (Hdf5MissingException missing)
         {
-            return "MISSING: " + missing.Message;
+            return Finding.Missing("libhdf5", missing.Message);
         }
     }
 
-    private static string Nvrtc()
+    private static Finding Nvrtc(int newestMajor)
     {
         try
         {
-            var nvrtc = NvrtcLibrary.Probe();
-            return $"{nvrtc.Version} ({nvrtc.File}), compute capabilities {string.Join(' ', nvrtc.Architectures)}";
+            var nvrtc = NvrtcLibrary.Probe(newestMajor);
+            return new("nvrtc", $"{nvrtc.Version} ({nvrtc.File}), compute capabilities {string.Join(' ', nvrtc.Architectures)}");
         }
         catch (NvrtcMissingException missing)
         {
-            return "MISSING: " + missing.Message;
+            return Finding.Missing("nvrtc", missing.Message);
         }
     }
 }

@@ -1,0 +1,32 @@
+using System.Globalization;
+using Canal.Cli.Terminal;
+using Canal.Interop.Cuda;
+
+namespace Canal.Cli.Commands;
+
+/// <summary>The rows of <c>canal doctor</c> on the driver, the GPUs and cuBLAS: what was found, where, what is wrong and the cure.</summary>
+internal static class CudaFindingRows
+{
+    /// <summary>A row a part; GPUs have theirs where the driver shows any.</summary>
+    public static IEnumerable<Finding> Of(CudaFindings findings)
+    {
+        yield return Part("cuda driver", "CUDA ", findings.Driver);
+        foreach (var (device, lack) in findings.Devices)
+        {
+            var found = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{device.Name}, compute capability {device.ComputeCapability}, {Sizes.Format(device.MemoryBytes)}, {device.Multiprocessors} multiprocessors, {Sizes.Format(device.SharedBytesPerBlock)} shared memory a block");
+            yield return Row(string.Create(CultureInfo.InvariantCulture, $"gpu {device.Ordinal}"), found, lack);
+        }
+        yield return Part("cublas", "", findings.Cublas);
+    }
+
+    private static Finding Part(string name, string prefix, CudaPart part) => Row(name, part.Version is null ? "" : $"{prefix}{part.Version} ({part.File})", part.Lack);
+
+    private static Finding Row(string name, string found, CudaLack? lack) => lack switch
+    {
+        null => new Finding(name, found),
+        { Problem: CudaProblem.DriverMissing or CudaProblem.CublasMissing } => Finding.Missing(name, $"{lack.What}; {lack.Cure}"),
+        _ => new Finding(name, found, "NOT USABLE", $"{lack.What}; {lack.Cure}"),
+    };
+}
