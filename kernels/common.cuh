@@ -14,7 +14,10 @@ typedef float f32;
 #else
 
 #define EXPORT_KERNEL(name)                       // registers the kernel with the emulator; nothing on the GPU
+#define REQUIRE_ALIGNED(p, bytes)                 // stops the emulator where an address is not a multiple of bytes; nothing on the GPU
 #define UNROLL _Pragma("unroll")
+#define CANAL_PRAGMA(text) _Pragma(#text)
+#define UNROLL_BY(n) CANAL_PRAGMA(unroll n)       // so that the loads of n turns are in flight together
 #define INFINITY_F __int_as_float(0x7f800000)
 #define NAN_F __int_as_float(0x7fc00000)
 #define DYNAMIC_SHARED(T, name) extern __shared__ __align__(16) unsigned char name##_raw[]; T* name = reinterpret_cast<T*>(name##_raw)
@@ -107,6 +110,48 @@ __device__ __forceinline__ void ldmatrix_x4_trans(unsigned* r, const void* row)
 
 // A T rounded from float32.
 template <class T> __device__ __forceinline__ T rounded(float x) { T h; from_float(h, x); return h; }
+
+// This thread's number in a one-dimensional grid, and the number of threads: the start and the step of a grid-stride loop.
+__device__ __forceinline__ long long grid_thread() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ long long grid_threads() { return (long long)gridDim.x * blockDim.x; }
+
+// Eight elements as float32, by loads and stores of 16 bytes. The address must be a multiple of 16: tensors are views, ask wide() first.
+__device__ __forceinline__ void load8(float* x, const f32* p)
+{
+    REQUIRE_ALIGNED(p, 16);
+    const float4 a = reinterpret_cast<const float4*>(p)[0], b = reinterpret_cast<const float4*>(p)[1];
+    x[0] = a.x; x[1] = a.y; x[2] = a.z; x[3] = a.w;
+    x[4] = b.x; x[5] = b.y; x[6] = b.z; x[7] = b.w;
+}
+template <class H> __device__ __forceinline__ void load8(float* x, const H* p)
+{
+    REQUIRE_ALIGNED(p, 16);
+    const uint4 u = *reinterpret_cast<const uint4*>(p);
+    const unsigned pairs[4] = {u.x, u.y, u.z, u.w};
+    UNROLL for (int j = 0; j < 4; j++) {
+        H low, high;
+        low.bits = (unsigned short)pairs[j];
+        high.bits = (unsigned short)(pairs[j] >> 16);
+        x[2 * j] = to_float(low);
+        x[2 * j + 1] = to_float(high);
+    }
+}
+__device__ __forceinline__ void store8(f32* p, const float* x)
+{
+    REQUIRE_ALIGNED(p, 16);
+    reinterpret_cast<float4*>(p)[0] = make_float4(x[0], x[1], x[2], x[3]);
+    reinterpret_cast<float4*>(p)[1] = make_float4(x[4], x[5], x[6], x[7]);
+}
+template <class H> __device__ __forceinline__ void store8(H* p, const float* x)
+{
+    REQUIRE_ALIGNED(p, 16);
+    *reinterpret_cast<uint4*>(p) = make_uint4(pack2<H>(x[0], x[1]), pack2<H>(x[2], x[3]), pack2<H>(x[4], x[5]), pack2<H>(x[6], x[7]));
+}
+// Whether addresses are multiples of 16 (null is).
+__device__ __forceinline__ bool wide(const void* a, const void* b = nullptr, const void* c = nullptr)
+{
+    return (((size_t)a | (size_t)b | (size_t)c) & 15) == 0;
+}
 
 // Sum, or maximum, over a warp without shared memory. Every lane gets it; all 32 lanes must call. The tree is fixed, so are the bits.
 __device__ __forceinline__ float warp_sum(float v)

@@ -127,6 +127,8 @@ static inline void cp_async_commit() {}
 template <int N> static inline void cp_async_wait() {}
 
 #define UNROLL
+#define UNROLL_BY(n)
+#define REQUIRE_ALIGNED(p, bytes) do { if ((uintptr_t)(p) % (bytes)) shim::trap("misaligned address", __FILE__, __LINE__); } while (0)
 #define INFINITY_F __builtin_inff()
 #define NAN_F __builtin_nanf("")
 struct f16 { unsigned short bits; };

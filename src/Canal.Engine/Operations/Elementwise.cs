@@ -31,6 +31,24 @@ public readonly record struct Add(Tensor Y, Tensor X) : IOperation
     }
 }
 
+/// <summary>y = x rounded to the element type of y, to nearest, ties to even.</summary>
+/// <param name="Y">Any shape; float32, float16 or bfloat16.</param>
+/// <param name="X">The same shape; float32, float16 or bfloat16.</param>
+public readonly record struct Convert(Tensor Y, Tensor X) : IOperation
+{
+    /// <inheritdoc/>
+    public static string Name => "convert";
+
+    /// <inheritdoc/>
+    public void Describe(ref OperationDescription d)
+    {
+        d.Use(Y, Access.Write, X.Shape, Floating(Y.Type));
+        d.Use(X, Access.Read, X.Shape, Floating(X.Type));
+    }
+
+    private static DType Floating(DType type) => type is DType.Float16 or DType.BFloat16 ? type : DType.Float32;
+}
+
 /// <summary>Preloads a product's target: y[n, c] = bias[c] (+ residual[n, c]).</summary>
 /// <param name="Y">[N, C].</param>
 /// <param name="Bias">[C].</param>
@@ -64,6 +82,7 @@ public readonly record struct ColumnSum(Tensor DBias, Tensor DY) : IOperation
         d.Use(DBias, Access.Accumulate, new Shape(DY.Shape.Columns));
         d.Use(DY, Access.Read, new Shape(DY.Shape.Rows, DY.Shape.Columns));
         d.Scratch(RowReduction.ScratchBytes(DY.Shape.Rows, DY.Shape.Columns));
+        d.CudaScratch(RowReduction.CudaScratchBytes(DY.Shape.Rows, DY.Shape.Columns));
         d.Work(DY.Count);
     }
 }

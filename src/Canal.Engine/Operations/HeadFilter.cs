@@ -48,7 +48,11 @@ public readonly record struct HeadFilterBackward(Tensor DY, Tensor DW, Tensor DB
         d.Use(U, Access.Read, new Shape(n));
         d.Use(Y, Access.Read, new Shape(n, c));
         d.Use(W, Access.Read, new Shape(c));
-        if (!DW.IsNone || !DBias.IsNone) d.Scratch(RowReduction.ScratchBytes(n, c + 1));
+        if (!DW.IsNone || !DBias.IsNone)
+        {
+            d.Scratch(RowReduction.ScratchBytes(n, c + 1));
+            d.CudaScratch(RowReduction.CudaScratchBytes(n, c + 1));
+        }
         d.Work((DY.IsNone ? 0 : 1L * n * c) + (DW.IsNone ? 0 : 2L * n * c));
     }
 }

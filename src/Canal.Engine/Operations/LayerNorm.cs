@@ -57,7 +57,11 @@ public readonly record struct LayerNormBackward(
         d.Use(Mean, Access.Read, new Shape(n));
         d.Use(Rstd, Access.Read, new Shape(n));
         d.Use(Gamma, Access.Read, new Shape(c));
-        if (!DGamma.IsNone || !DBeta.IsNone) d.Scratch(RowReduction.ScratchBytes(n, 2 * c));
+        if (!DGamma.IsNone || !DBeta.IsNone)
+        {
+            d.Scratch(RowReduction.ScratchBytes(n, 2 * c));
+            d.CudaScratch(RowReduction.CudaScratchBytes(n, 2 * c));
+        }
         d.Work((DX.IsNone ? 0 : 11L * n * c) + (DGamma.IsNone ? 0 : 5L * n * c));
     }
 }

@@ -9,6 +9,12 @@ internal static class RowReduction
     /// <summary>Rows a chunk. Error and scratch both stay small: 256 times fewer partial rows than rows, runs of 256 additions.</summary>
     public const int ChunkRows = 256;
 
+    /// <summary>Rows a chunk on a CUDA device (CHUNK_ROWS of rows.cuh): a block takes one, and 14,000 rows shall fill a card.</summary>
+    public const int CudaChunkRows = 32;
+
+    /// <summary>Columns that a block takes of a chunk on a CUDA device (TILE_COLUMNS of rows.cuh).</summary>
+    public const int CudaTileColumns = 256;
+
     /// <summary>Elements a chunk of a sum over a flat array.</summary>
     public const int ChunkElements = 16384;
 
@@ -20,6 +26,15 @@ internal static class RowReduction
 
     /// <summary>Bytes of one float32 partial row a chunk.</summary>
     public static nuint ScratchBytes(int rows, int columns) => (nuint)Chunks(rows) * (nuint)columns * sizeof(float);
+
+    /// <summary>Chunks that cover <paramref name="rows"/> on a CUDA device.</summary>
+    public static int CudaChunks(int rows) => (int)(((long)rows + CudaChunkRows - 1) / CudaChunkRows);
+
+    /// <summary>Tiles that cover a row of <paramref name="columns"/> on a CUDA device.</summary>
+    public static long CudaTiles(int columns) => ((long)columns + CudaTileColumns - 1) / CudaTileColumns;
+
+    /// <summary>Bytes of one float32 partial row a chunk on a CUDA device.</summary>
+    public static nuint CudaScratchBytes(int rows, int columns) => (nuint)CudaChunks(rows) * (nuint)columns * sizeof(float);
 
     /// <summary>Bytes of one float64 partial sum a chunk.</summary>
     public static nuint ScratchBytes(long elements) => (nuint)Chunks(elements) * sizeof(double);

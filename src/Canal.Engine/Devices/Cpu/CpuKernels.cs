@@ -33,6 +33,9 @@ internal sealed class CpuKernels
         kernels.Register<Add>(ElementwiseKernels.Add<V>);
         kernels.Register<BroadcastBias>(ElementwiseKernels.BroadcastBias<V>);
 
+        // Convert.cs
+        kernels.Register<Operations.Convert>(ConvertKernels.Run);
+
         // RowSums.cs
         kernels.Register<ColumnSum>(RowSums.ColumnSum<V>);
 

@@ -17,6 +17,26 @@ internal static class CudaKernels
     {
         // Elementwise.cs
         Register<Fill>(ElementwiseLaunches.Fill);
+        Register<Add>(ElementwiseLaunches.Add);
+        Register<Operations.Convert>(ElementwiseLaunches.Convert);
+        Register<BroadcastBias>(ElementwiseLaunches.BroadcastBias);
+
+        // RowSums.cs
+        Register<ColumnSum>(RowSumLaunches.ColumnSum);
+
+        // Gelu.cs, Relu.cs
+        Register<GeluForward>(GeluLaunches.Forward);
+        Register<GeluBackward>(GeluLaunches.Backward);
+        Register<ReluForward>(ReluLaunches.Forward);
+        Register<ReluBackward>(ReluLaunches.Backward);
+
+        // LayerNorm.cs
+        Register<LayerNormForward>(LayerNormLaunches.Forward);
+        Register<LayerNormBackward>(LayerNormLaunches.Backward);
+
+        // HeadFilter.cs
+        Register<HeadFilterForward>(HeadFilterLaunches.Forward);
+        Register<HeadFilterBackward>(HeadFilterLaunches.Backward);
 
         // Embedding.cs
         Register<ExpandTokens>(EmbeddingLaunches.Expand);

@@ -8,11 +8,18 @@ internal static class Grids
 
     private const int BlocksPerMultiprocessor = 8;
 
+    private const int WarpThreads = 32;
+
     /// <summary>A block a piece of work, up to a full card.</summary>
     public static LaunchShape Blocks(long pieces, int threads, CudaDevice device) =>
         new((int)Math.Clamp(pieces, 1, (long)device.Runtime.Multiprocessors * BlocksPerMultiprocessor), threads);
 
     /// <summary>A thread an element, up to a full card.</summary>
-    public static LaunchShape Elements(long count, CudaDevice device) =>
-        new((int)Math.Clamp((count + ElementThreads - 1) / ElementThreads, 1, (long)device.Runtime.Multiprocessors * BlocksPerMultiprocessor), ElementThreads);
+    public static LaunchShape Elements(long count, CudaDevice device) => Blocks((count + ElementThreads - 1) / ElementThreads, ElementThreads, device);
+
+    /// <summary>A thread eight elements, up to a full card.</summary>
+    public static LaunchShape Eights(long count, CudaDevice device) => Elements((count + 7) / 8, device);
+
+    /// <summary>A warp a row, up to a full card.</summary>
+    public static LaunchShape Rows(long rows, CudaDevice device) => Elements(rows * WarpThreads, device);
 }

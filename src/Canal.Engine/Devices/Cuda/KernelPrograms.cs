@@ -4,7 +4,8 @@ namespace Canal.Engine.Devices.Cuda;
 public static class KernelPrograms
 {
     /// <summary>Everything a number at a time or a row at a time.</summary>
-    public static KernelProgram Elementwise { get; } = new("elementwise", ["elementwise.cu"], []);
+    public static KernelProgram Elementwise { get; } = new(
+        "elementwise", ["elementwise.cu", "bias.cu", "column_sum.cu", "gelu.cu", "relu.cu", "layer_norm.cu", "head_filter.cu"], []);
 
     /// <summary>Tokens, the encoder's input and the tables' gradients.</summary>
     public static KernelProgram Embedding { get; } = new("embedding", ["expand_tokens.cu", "embedding.cu"], []);

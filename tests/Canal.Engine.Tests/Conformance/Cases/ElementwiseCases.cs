@@ -18,6 +18,7 @@ internal static class ElementwiseCases
                 var (matrix, row) = (new Shape(n, c), new Shape(c));
                 yield return new FillCase { Name = $"fill {matrix}", Arguments = [Argument.Write("y", matrix)] };
                 yield return new AddCase { Name = $"add {matrix}", Arguments = [Argument.Accumulate("y", matrix), Argument.Read("x", matrix, Sample.Normal(1, n * c, 100))] };
+                yield return new ConvertCase { Name = $"convert {matrix}", Arguments = [Argument.Write("y", matrix), Argument.Read("x", matrix, Sample.Normal(1, n * c, 100))] };
                 Argument[] broadcast = [Argument.Write("y", matrix), Argument.Read("bias", row, Sample.Normal(2, c, 100))];
                 yield return new BroadcastCase { Name = $"broadcast_bias {matrix}", Arguments = broadcast };
                 yield return new BroadcastCase { Name = $"broadcast_bias {matrix} residual", Arguments = [.. broadcast, Argument.Read("residual", matrix, Sample.Normal(3, n * c, -3))] };
@@ -52,6 +53,15 @@ internal static class ElementwiseCases
         public override Type Operation => typeof(Add);
 
         public override void Run(Device device, Func<string, Tensor> tensor) => device.Run(new Add(tensor("y"), tensor("x")));
+
+        public override T[] Expect<T>(string output) => Values<T>("x");
+    }
+
+    private sealed class ConvertCase : OperationCase
+    {
+        public override Type Operation => typeof(Engine.Operations.Convert);
+
+        public override void Run(Device device, Func<string, Tensor> tensor) => device.Run(new Engine.Operations.Convert(tensor("y"), tensor("x")));
 
         public override T[] Expect<T>(string output) => Values<T>("x");
     }
