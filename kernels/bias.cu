@@ -18,7 +18,7 @@ template <class T> __device__ __forceinline__ void broadcast_bias(T* __restrict_
         const long long groups = n / 8;
         const int row = C / 8, step = (int)(grid_threads() % row);
         int c = (int)(grid_thread() % row);
-        for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+        UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
             float v[8];
             load8(v, bias + 8 * c);
             if (residual) {

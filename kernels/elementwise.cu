@@ -11,14 +11,14 @@ template <class T> __device__ __forceinline__ void fill(T* __restrict__ y, long 
 {
     const float eight[8] = {value, value, value, value, value, value, value, value};
     const long long groups = wide(y) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) store8(y + 8 * i, eight);
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) store8(y + 8 * i, eight);
     for (long long i = 8 * groups + grid_thread(); i < n; i += grid_threads()) y[i] = rounded<T>(value);
 }
 
 template <class T> __device__ __forceinline__ void add(T* __restrict__ y, const T* __restrict__ x, long long n)
 {
     const long long groups = wide(y, x) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float a[8], b[8];
         load8(a, y + 8 * i);
         load8(b, x + 8 * i);
@@ -31,7 +31,7 @@ template <class T> __device__ __forceinline__ void add(T* __restrict__ y, const 
 template <class T, class U> __device__ __forceinline__ void convert(T* __restrict__ y, const U* __restrict__ x, long long n)
 {
     const long long groups = wide(y, x) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float v[8];
         load8(v, x + 8 * i);
         store8(y + 8 * i, v);

@@ -17,7 +17,7 @@ __device__ __forceinline__ float gelu_derivative(float x) { return normal_cumula
 template <class T> __device__ __forceinline__ void gelu_forward(T* y, const T* x, long long n)
 {
     const long long groups = wide(y, x) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float v[8];
         load8(v, x + 8 * i);
         UNROLL for (int j = 0; j < 8; j++) v[j] = gelu(v[j]);
@@ -29,7 +29,7 @@ template <class T> __device__ __forceinline__ void gelu_forward(T* y, const T* x
 template <class T> __device__ __forceinline__ void gelu_backward(T* dx, const T* dy, const T* __restrict__ x, long long n, int accumulate)
 {
     const long long groups = wide(dx, dy, x) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float v[8], g[8], before[8] = {};
         load8(v, x + 8 * i);
         load8(g, dy + 8 * i);

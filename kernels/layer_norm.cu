@@ -70,21 +70,23 @@ template <class T> __device__ __forceinline__ void layer_norm_backward(
     float* __restrict__ dx, float* __restrict__ partials, const T* __restrict__ dy, const float* __restrict__ x, const float* __restrict__ mean, const float* __restrict__ rstd,
     const float* __restrict__ gamma, int N, int C, int accumulate)
 {
-    __shared__ float board[2][ROW_WARPS * TILE_COLUMNS];
+    __shared__ float board[2][ROW_WARPS * TILE_COLUMNS], means[ROW_WARPS][2 * ROW_TURNS];
     const int lane = threadIdx.x % WARP_SIZE, warp = threadIdx.x / WARP_SIZE;
-    for (long long chunk = blockIdx.x; chunk * CHUNK_ROWS < N; chunk += gridDim.x) {
-        RowMeans means[ROW_TURNS] = {};
+    for (unsigned chunk = blockIdx.x; (size_t)chunk * CHUNK_ROWS < N; chunk += gridDim.x) {
         if (dx && C > TILE_COLUMNS) {
-            UNROLL for (int turn = 0; turn < ROW_TURNS; turn++) {
-                const long long n = chunk * CHUNK_ROWS + turn * ROW_WARPS + warp;
-                if (n < N) means[turn] = row_means(dy + (size_t)n * C, x + (size_t)n * C, gamma, mean[n], rstd[n], C);
+            for (int turn = 0; turn < ROW_TURNS; turn++) {
+                const unsigned n = chunk * CHUNK_ROWS + turn * ROW_WARPS + warp;
+                if (n >= N) continue;
+                const RowMeans of = row_means(dy + (size_t)n * C, x + (size_t)n * C, gamma, mean[n], rstd[n], C);
+                if (lane == 0) { means[warp][2 * turn] = of.g; means[warp][2 * turn + 1] = of.gn; }
             }
+            __syncwarp();
         }
         for (int column = 0; column < C; column += TILE_COLUMNS) {
             const int columns = min(TILE_COLUMNS, C - column);
             float dgamma[LANE_COLUMNS] = {}, dbeta[LANE_COLUMNS] = {};
-            UNROLL for (int turn = 0; turn < ROW_TURNS; turn++) {
-                const long long n = chunk * CHUNK_ROWS + turn * ROW_WARPS + warp;
+            UNROLL_BY(1) for (int turn = 0; turn < ROW_TURNS; turn++) {
+                const unsigned n = chunk * CHUNK_ROWS + turn * ROW_WARPS + warp;
                 if (n >= N) continue;
                 const size_t at = (size_t)n * C + column;
                 const float m = mean[n], r = rstd[n];
@@ -103,7 +105,7 @@ template <class T> __device__ __forceinline__ void layer_norm_backward(
                     product += d[k] * normalised[k];
                 }
                 if (!dx) continue;
-                const RowMeans of = C > TILE_COLUMNS ? means[turn] : RowMeans{warp_sum(sum) / C, warp_sum(product) / C};
+                const RowMeans of = C > TILE_COLUMNS ? RowMeans{means[warp][2 * turn], means[warp][2 * turn + 1]} : RowMeans{warp_sum(sum) / C, warp_sum(product) / C};
                 UNROLL for (int k = 0; k < LANE_COLUMNS; k++) {
                     const int c = lane + WARP_SIZE * k;
                     if (c >= columns) continue;
@@ -116,6 +118,7 @@ template <class T> __device__ __forceinline__ void layer_norm_backward(
             write_partials(sums, columns, dgamma, board[0]);
             write_partials(sums + C, columns, dbeta, board[1]);
         }
+        __syncwarp();                                        // means may be written again
     }
 }
 

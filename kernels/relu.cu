@@ -12,7 +12,7 @@ __device__ __forceinline__ float relu(float x) { return x < 0.0f ? 0.0f : x; }
 template <class T> __device__ __forceinline__ void relu_forward(T* y, const T* x, long long n)
 {
     const long long groups = wide(y, x) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float v[8];
         load8(v, x + 8 * i);
         UNROLL for (int j = 0; j < 8; j++) v[j] = relu(v[j]);
@@ -24,7 +24,7 @@ template <class T> __device__ __forceinline__ void relu_forward(T* y, const T* x
 template <class T> __device__ __forceinline__ void relu_backward(T* dx, const T* dy, const T* __restrict__ y, long long n, int accumulate)
 {
     const long long groups = wide(dx, dy, y) ? n / 8 : 0;
-    for (long long i = grid_thread(); i < groups; i += grid_threads()) {
+    UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
         float v[8], g[8], before[8] = {};
         load8(v, y + 8 * i);
         load8(g, dy + 8 * i);

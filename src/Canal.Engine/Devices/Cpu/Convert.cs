@@ -1,4 +1,3 @@
-using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Devices.Cpu;

@@ -131,6 +131,7 @@ internal sealed class ScBertTour
         var (x, y) = (device.Allocate(matrix), device.Allocate(matrix));
         device.Run(new Fill(x, 0));
         device.Run(new Add(y, x));
+        device.Run(new Operations.Convert(device.Allocate(DType.BFloat16, matrix), x));
         var manifold = new Shape(cells, CellTypeHead.ManifoldWidth);
         device.Run(new ManifoldMixing(
             device.Allocate(new Shape(cells, Mixtures, CellTypeHead.ManifoldWidth)), device.Allocate(manifold), device.Allocate(manifold), device.Allocate(new Shape(cells, Mixtures))));
