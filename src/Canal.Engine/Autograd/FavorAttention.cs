@@ -19,10 +19,10 @@ public sealed class FavorAttentionStep : Step
     /// <param name="v">[B·T, H·D].</param>
     /// <param name="projection">[M, D], never trained.</param>
     /// <param name="sizes">Sizes and the scope of the key maximum.</param>
-    /// <returns>[B·T, H·D].</returns>
+    /// <returns>[B·T, H·D], of the queries' element type.</returns>
     public static Variable Run(Tape tape, Variable q, Variable k, Variable v, Parameter projection, FavorSizes sizes)
     {
-        var output = tape.Allocate(sizes.Rows, q.NeedsGradient || k.NeedsGradient || v.NeedsGradient);
+        var output = tape.Allocate(q.Value.Type, sizes.Rows, q.NeedsGradient || k.NeedsGradient || v.NeedsGradient);
         var device = tape.Device;
         var state = new FavorState(
             device.Allocate(new Shape(sizes.Cells, sizes.Heads, sizes.Features, sizes.HeadWidth)),

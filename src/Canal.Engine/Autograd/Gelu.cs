@@ -10,7 +10,7 @@ public sealed class GeluStep : Step
     /// <summary>Runs forward and records what is needed.</summary>
     public static Variable Run(Tape tape, Variable x)
     {
-        var y = tape.Allocate(x.Value.Shape, x.NeedsGradient);
+        var y = tape.Allocate(x.Value.Type, x.Value.Shape, x.NeedsGradient);
         tape.Device.Run(new GeluForward(y.Value, x.Value));
         if (y.NeedsGradient)
         {

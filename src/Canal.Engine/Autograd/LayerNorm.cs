@@ -17,10 +17,11 @@ public sealed class LayerNormStep : Step
     /// <param name="gamma">[C].</param>
     /// <param name="beta">[C].</param>
     /// <param name="epsilon">Added to the variance.</param>
+    /// <param name="type">Element type of the result.</param>
     /// <returns>[N, C].</returns>
-    public static Variable Run(Tape tape, Variable x, Parameter gamma, Parameter beta, float epsilon)
+    public static Variable Run(Tape tape, Variable x, Parameter gamma, Parameter beta, float epsilon, DType type = DType.Float32)
     {
-        var y = tape.Allocate(x.Value.Shape, x.NeedsGradient || gamma.Trains || beta.Trains);
+        var y = tape.Allocate(type, x.Value.Shape, x.NeedsGradient || gamma.Trains || beta.Trains);
         if (!y.NeedsGradient)
         {
             tape.Device.Run(new LayerNormForward(y.Value, Tensor.None, Tensor.None, x.Value, gamma.Value, beta.Value, epsilon));

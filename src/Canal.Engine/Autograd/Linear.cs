@@ -1,10 +1,15 @@
+using Canal.Engine.Devices;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Autograd;
 
-/// <summary>y = x W^T (+ b (+ residual)). dx = dy W, dW += dy^T x, db += column sums of dy; the residual takes dy as it is.</summary>
+/// <summary>
+/// y = x W^T (+ b (+ residual)). dx = dy W, dW += dy^T x, db += column sums of dy; the residual takes dy as it is. Where x is of half precision so are
+/// the operands of all three products; a result that a residual is added to belongs to the residual stream and is float32, and its gradient is
+/// rounded once for both products.
+/// </summary>
 public sealed class LinearStep : Step
 {
     private Variable input = null!;
@@ -19,13 +24,13 @@ public sealed class LinearStep : Step
     /// <param name="weight">[out, in].</param>
     /// <param name="bias">[out], or null.</param>
     /// <param name="residual">[N, out], or null; needs a bias.</param>
-    /// <returns>[N, out].</returns>
+    /// <returns>[N, out]: float32 with a residual, else of the element type of <paramref name="x"/>.</returns>
     public static Variable Run(Tape tape, Variable x, Parameter weight, Parameter? bias, Variable? residual = null)
     {
         var depends = x.NeedsGradient || weight.Trains || bias is { Trains: true } || residual is { NeedsGradient: true };
-        var y = tape.Allocate(new Shape(x.Value.Shape.Rows, weight.Shape[0]), depends);
+        var y = tape.Allocate(residual is null ? x.Value.Type : DType.Float32, new Shape(x.Value.Shape.Rows, weight.Shape[0]), depends);
         if (bias is not null) tape.Device.Run(new BroadcastBias(y.Value, bias.Value, residual?.Value ?? Tensor.None));
-        tape.Device.Run(new MatMul(y.Value, x.Value, weight.Value, TransposeB: true, Accumulate: bias is not null));
+        tape.Device.Run(new MatMul(y.Value, x.Value, weight.For(x.Value.Type), TransposeB: true, Accumulate: bias is not null));
         if (y.NeedsGradient)
         {
             var step = tape.Rent<LinearStep>();
@@ -40,13 +45,16 @@ public sealed class LinearStep : Step
     public override void Backward(Tape tape)
     {
         var dy = Output!.Gradient;
-        if (weight.Trains) tape.Device.Run(new MatMul(weight.Gradient, dy, input.Value, TransposeA: true, Accumulate: true));
         if (bias is { Trains: true }) tape.Device.Run(new ColumnSum(bias.Gradient, dy));
+        var rounded = Rounded(tape.Device, dy);
+        if (!rounded.IsNone) dy = rounded;
+        if (weight.Trains) tape.Device.Run(new MatMul(weight.Gradient, dy, input.Value, TransposeA: true, Accumulate: true));
         if (input.NeedsGradient)
         {
             var dx = input.GradientTarget(out var accumulate);
-            tape.Device.Run(new MatMul(dx, dy, weight.Value, Accumulate: accumulate));
+            tape.Device.Run(new MatMul(dx, dy, weight.For(dy.Type), Accumulate: accumulate));
         }
+        if (!rounded.IsNone) rounded.Storage.Dispose();
         if (residual is { NeedsGradient: true }) residual.TakeGradient(Output);
     }
 
@@ -55,5 +63,15 @@ public sealed class LinearStep : Step
     {
         if (savesInput) input.Release();
         (input, residual, weight, bias) = (null!, null, null!, null);
+    }
+
+    // The gradient in the element type of the products' other operand; none where it has that type, or where no product needs it.
+    private Tensor Rounded(Device device, Tensor dy)
+    {
+        var type = input.Value.Type;
+        if (dy.Type == type || !(weight.Trains || input.NeedsGradient)) return Tensor.None;
+        var rounded = device.Allocate(type, dy.Shape);
+        device.Run(new Operations.Convert(rounded, dy));
+        return rounded;
     }
 }

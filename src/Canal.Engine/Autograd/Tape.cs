@@ -14,6 +14,7 @@ public sealed class Tape : IDisposable
     private readonly List<Variable> variables = [];
     private readonly Stack<Variable> spareVariables = [];
     private readonly Dictionary<Type, Stack<Step>> spareSteps = [];
+    private readonly bool trains;
 
     /// <summary>A tape that records.</summary>
     /// <param name="device">Where everything runs.</param>
@@ -22,7 +23,7 @@ public sealed class Tape : IDisposable
     private Tape(Device device, bool recording)
     {
         Device = device;
-        IsRecording = recording;
+        IsRecording = trains = recording;
     }
 
     /// <summary>Where everything runs.</summary>
@@ -35,6 +36,14 @@ public sealed class Tape : IDisposable
     /// Whether encoder blocks that nothing depends on run as one fused operation instead of operation by operation. Both give the same bits.
     /// </summary>
     public bool FusesBlocks { get; init; } = true;
+
+    /// <summary>
+    /// Element type of the activations of a part of the model. Depends on how the tape was made, not on whether it records at the moment: a
+    /// part that is run again in the backward pass must get the same bits. Frozen parts are computed as in inference, so that a cache of their outputs
+    /// changes nothing.
+    /// </summary>
+    /// <param name="depends">Whether the part's input needs a gradient or the part trains.</param>
+    public DType ActivationType(bool depends) => Device.ActivationType(training: trains && depends);
 
     /// <summary>Steps recorded and not yet run backward.</summary>
     public int RecordedSteps => steps.Count;
@@ -64,8 +73,11 @@ public sealed class Tape : IDisposable
     /// <summary>Gives back all memory.</summary>
     public void Dispose() => Clear();
 
+    /// <summary>A float32 variable with fresh memory, contents undefined.</summary>
+    internal Variable Allocate(Shape shape, bool needsGradient) => Allocate(DType.Float32, shape, needsGradient);
+
     /// <summary>A variable with fresh memory, contents undefined.</summary>
-    internal Variable Allocate(Shape shape, bool needsGradient) => Start(Device.Allocate(shape), owns: true, IsRecording && needsGradient);
+    internal Variable Allocate(DType type, Shape shape, bool needsGradient) => Start(Device.Allocate(type, shape), owns: true, IsRecording && needsGradient);
 
     /// <summary>A step to fill in; give it to <see cref="Record"/>.</summary>
     internal TStep Rent<TStep>() where TStep : Step, new() =>

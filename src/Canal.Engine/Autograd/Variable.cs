@@ -6,6 +6,7 @@ namespace Canal.Engine.Autograd;
 /// <summary>
 /// A value on a <see cref="Tape"/>, perhaps with a gradient. Lives until <see cref="Tape.Clear"/>; its memory goes back to the pool earlier:
 /// the value when the caller and every step that saved it have let go, the gradient when the step that made the value has used it.
+/// A gradient has its value's element type.
 /// </summary>
 public sealed class Variable
 {
@@ -63,15 +64,15 @@ public sealed class Variable
     internal Tensor GradientTarget(out bool accumulate)
     {
         accumulate = HasGradient;
-        if (!accumulate) gradient = tape.Device.Allocate(Value.Shape);
+        if (!accumulate) gradient = tape.Device.Allocate(Value.Type, Value.Shape);
         return gradient;
     }
 
     /// <summary>Where an operation that only writes puts its contribution; hand it to <see cref="CompleteContribution"/>.</summary>
     internal Tensor BeginContribution()
     {
-        if (HasGradient || !NeedsGradient) return tape.Device.Allocate(Value.Shape);
-        return gradient = tape.Device.Allocate(Value.Shape);
+        if (HasGradient || !NeedsGradient) return tape.Device.Allocate(Value.Type, Value.Shape);
+        return gradient = tape.Device.Allocate(Value.Type, Value.Shape);
     }
 
     /// <summary>Adds a contribution that was not the first; drops one that nobody needs.</summary>
@@ -87,7 +88,7 @@ public sealed class Variable
     {
         if (!HasGradient)
         {
-            gradient = tape.Device.Allocate(Value.Shape);
+            gradient = tape.Device.Allocate(Value.Type, Value.Shape);
             tape.Device.Run(new Fill(gradient, 0f));
         }
         return gradient;
@@ -105,7 +106,7 @@ public sealed class Variable
         }
         else if (other.KeepsGradient)
         {
-            gradient = tape.Device.Allocate(Value.Shape);
+            gradient = tape.Device.Allocate(Value.Type, Value.Shape);
             tape.Device.Copy(gradient, other.Gradient.Reshape(gradient.Shape));
         }
         else

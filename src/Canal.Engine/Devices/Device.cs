@@ -27,6 +27,13 @@ public abstract class Device : IDisposable
     /// <summary>What kind of device it is, or stands for.</summary>
     public virtual DeviceKind Kind => DeviceKind.Cpu;
 
+    /// <summary>
+    /// Element type of activations and their gradients inside encoder blocks (design.md, Precision). The residual stream, everything behind the final
+    /// norm, parameters and sums are float32 on every device.
+    /// </summary>
+    /// <param name="training">Whether a backward pass follows.</param>
+    public virtual DType ActivationType(bool training) => DType.Float32;
+
     /// <summary>Worker threads with scratch of their own in the pool; 0 where there are none.</summary>
     public virtual int WorkerThreads => 0;
 

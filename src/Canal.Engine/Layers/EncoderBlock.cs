@@ -9,7 +9,7 @@ namespace Canal.Engine.Layers;
 public sealed class EncoderBlock : IRecomputable<EncoderPass>
 {
     private readonly EncoderGeometry geometry;
-    private readonly EncoderBlockWeights weights;
+    private readonly EncoderBlockWeights weights, half;
 
     /// <summary>Block <paramref name="index"/> of the encoder.</summary>
     public EncoderBlock(ParameterSet parameters, EncoderGeometry geometry, int index)
@@ -19,13 +19,8 @@ public sealed class EncoderBlock : IRecomputable<EncoderPass>
         Attention = new FavorAttention(parameters, Name(index, 0) + ".fn", geometry);
         FeedForwardNorm = new LayerNorm(parameters, Name(index, 1) + ".norm");
         FeedForward = new FeedForward(parameters, Name(index, 1) + ".fn.fn");
-        weights = new EncoderBlockWeights(
-            AttentionNorm.Gamma.Value, AttentionNorm.Beta.Value,
-            Attention.Query.Weight.Value, Attention.Key.Weight.Value, Attention.Value.Weight.Value,
-            Attention.Output.Weight.Value, Attention.Output.Bias!.Value,
-            FeedForwardNorm.Gamma.Value, FeedForwardNorm.Beta.Value,
-            FeedForward.First.Weight.Value, FeedForward.First.Bias!.Value, FeedForward.Second.Weight.Value, FeedForward.Second.Bias!.Value,
-            Attention.Projection.Value);
+        weights = Weights(DType.Float32);
+        half = parameters.HalfType is { } type ? Weights(type) : weights;
     }
 
     /// <summary>Norm before the attention.</summary>
@@ -46,30 +41,32 @@ public sealed class EncoderBlock : IRecomputable<EncoderPass>
     /// <summary>Runs forward: [B·T, C] to [B·T, C]. One fused operation where no gradient depends on it, operation by operation otherwise.</summary>
     public Variable Forward(Tape tape, Variable x, EncoderPass arguments)
     {
-        var depends = tape.IsRecording && (x.NeedsGradient || Trains);
-        if (!depends && tape.FusesBlocks && arguments.Scope == KeyMaximumScope.Cell)
+        var depends = x.NeedsGradient || Trains;
+        var type = tape.ActivationType(depends);
+        if (!(tape.IsRecording && depends) && tape.FusesBlocks && arguments.Scope == KeyMaximumScope.Cell)
         {
             var fused = tape.Allocate(x.Value.Shape, needsGradient: false);
-            tape.Device.Run(Fused(fused.Value, x.Value, arguments));
+            tape.Device.Run(Fused(fused.Value, x.Value, arguments, type));
             return fused;
         }
-        var h = AttentionNorm.Forward(tape, x);
+        var h = AttentionNorm.Forward(tape, x, type);
         var attended = Attention.Forward(tape, h, x, arguments);
         h.Release();
-        h = FeedForwardNorm.Forward(tape, attended);
+        h = FeedForwardNorm.Forward(tape, attended, type);
         var y = FeedForward.Forward(tape, h, attended);
         h.Release();
         attended.Release();
         return y;
     }
 
-    /// <summary>The block as one operation, from <paramref name="x"/> to <paramref name="y"/>, [B·T, C] both.</summary>
-    public EncoderBlockForward Fused(Tensor y, Tensor x, EncoderPass arguments) => new(y, x, weights, geometry.Attention(arguments), LayerNorm.Epsilon);
+    /// <summary>The block as one operation, from <paramref name="x"/> to <paramref name="y"/>, [B·T, C] both, with activations of an element type.</summary>
+    public EncoderBlockForward Fused(Tensor y, Tensor x, EncoderPass arguments, DType type = DType.Float32) =>
+        new(y, x, type == DType.Float32 ? weights : half, geometry.Attention(arguments), LayerNorm.Epsilon);
 
     /// <summary>The block's queries and keys at its input, [B·T, H·D] each, for gene attention. The caller releases them.</summary>
     public (Variable Queries, Variable Keys) QueriesAndKeys(Tape tape, Variable x)
     {
-        var h = AttentionNorm.Forward(tape, x);
+        var h = AttentionNorm.Forward(tape, x, tape.ActivationType(x.NeedsGradient || Trains));
         var (q, k) = (Attention.Query.Forward(tape, h), Attention.Key.Forward(tape, h));
         h.Release();
         return (q, k);
@@ -85,6 +82,14 @@ public sealed class EncoderBlock : IRecomputable<EncoderPass>
             .Concat(LayerNorm.Specify(Name(index, 1) + ".norm", geometry.Width, group))
             .Concat(FeedForward.Specify(Name(index, 1) + ".fn.fn", geometry, group));
     }
+
+    private EncoderBlockWeights Weights(DType type) => new(
+        AttentionNorm.Gamma.Value, AttentionNorm.Beta.Value,
+        Attention.Query.Weight.For(type), Attention.Key.Weight.For(type), Attention.Value.Weight.For(type),
+        Attention.Output.Weight.For(type), Attention.Output.Bias!.Value,
+        FeedForwardNorm.Gamma.Value, FeedForwardNorm.Beta.Value,
+        FeedForward.First.Weight.For(type), FeedForward.First.Bias!.Value, FeedForward.Second.Weight.For(type), FeedForward.Second.Bias!.Value,
+        Attention.Projection.Value);
 
     private static string Name(int block, int half) => $"performer.net.layers.{block}.{half}";
 }

@@ -37,7 +37,7 @@ public sealed class FavorAttention
 
     /// <summary>residual + attention of <paramref name="h"/>.</summary>
     /// <param name="tape">The tape.</param>
-    /// <param name="h">[B·T, C], normalised.</param>
+    /// <param name="h">[B·T, C], normalised; its element type is that of all activations up to the output projection.</param>
     /// <param name="residual">[B·T, C].</param>
     /// <param name="pass">Cells and scope.</param>
     /// <returns>[B·T, C].</returns>

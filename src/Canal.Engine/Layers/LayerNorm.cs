@@ -23,8 +23,8 @@ public sealed class LayerNorm
     /// <summary>[C].</summary>
     public Parameter Beta { get; }
 
-    /// <summary>Runs forward: [N, C] to [N, C].</summary>
-    public Variable Forward(Tape tape, Variable x) => LayerNormStep.Run(tape, x, Gamma, Beta, Epsilon);
+    /// <summary>Runs forward: [N, C] to [N, C], of the given element type.</summary>
+    public Variable Forward(Tape tape, Variable x, DType type = DType.Float32) => LayerNormStep.Run(tape, x, Gamma, Beta, Epsilon, type);
 
     internal static IEnumerable<ParameterSpecification> Specify(string name, int width, ParameterGroup group)
     {

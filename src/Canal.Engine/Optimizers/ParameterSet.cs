@@ -8,6 +8,7 @@ namespace Canal.Engine.Optimizers;
 /// All parameters of a model: one float32 master buffer, one gradient buffer, parameters as views. The buffer is ordered by
 /// <see cref="ParameterGroup"/>, so that what trains is one contiguous run at its end and one operation updates it; frozen parameters have
 /// neither gradient nor moments. Views start on 64 bytes; the gaps hold zeros and have zero gradients, so they stay zero.
+/// Where the device computes with half precision there is a copy in it, of the same layout, that follows every change of the masters.
 /// </summary>
 public sealed class ParameterSet : IDisposable
 {
@@ -16,7 +17,7 @@ public sealed class ParameterSet : IDisposable
 
     private readonly Device device;
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
-    private readonly Tensor values;
+    private readonly Tensor values, half;
     private readonly int[] offsets;
     private Tensor gradients;
 
@@ -35,11 +36,14 @@ public sealed class ParameterSet : IDisposable
         }
         values = device.Allocate(new Shape(total));
         device.Run(new Fill(values, 0f));
+        HalfType = HalfTypeOf(device);
+        if (HalfType is { } type) half = device.Allocate(type, values.Shape);
+        Round(half, values);
         var parameters = new Parameter[specifications.Count];
         for (var i = 0; i < parameters.Length; i++)
         {
             var specification = specifications[i];
-            parameters[i] = new Parameter(specification, View(values, offsets[i], specification.Shape));
+            parameters[i] = new Parameter(specification, View(values, offsets[i], specification.Shape), half.IsNone ? Tensor.None : View(half, offsets[i], specification.Shape));
             if (!byName.TryAdd(specification.Name, parameters[i]))
             {
                 throw new ArgumentException($"Two parameters are named {specification.Name}.", nameof(specifications));
@@ -51,11 +55,17 @@ public sealed class ParameterSet : IDisposable
     /// <summary>All parameters in state_dict order.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
+    /// <summary>Element type of the half copy; null where the device computes with float32 alone and there is none.</summary>
+    public DType? HalfType { get; }
+
     /// <summary>What trains now.</summary>
     public TrainableSet Trainable { get; private set; }
 
     /// <summary>Master values of everything that trains, [P], gaps included; none where nothing trains.</summary>
     public Tensor TrainableValues { get; private set; }
+
+    /// <summary>The half copy of <see cref="TrainableValues"/>, [P]; none where the device wants none or nothing trains.</summary>
+    public Tensor TrainableHalf { get; private set; }
 
     /// <summary>Gradients of everything that trains, [P]; none where nothing trains.</summary>
     public Tensor Gradients => gradients;
@@ -74,7 +84,7 @@ public sealed class ParameterSet : IDisposable
     {
         Trainable = set;
         if (!gradients.IsNone) gradients.Storage.Dispose();
-        (gradients, TrainableValues) = (Tensor.None, Tensor.None);
+        (gradients, TrainableValues, TrainableHalf) = (Tensor.None, Tensor.None, Tensor.None);
         var from = FirstGroup(set);
         var first = int.MaxValue;
         for (var i = 0; i < offsets.Length; i++)
@@ -84,6 +94,7 @@ public sealed class ParameterSet : IDisposable
         if (first < values.Count)
         {
             TrainableValues = values.Slice(first, (int)values.Count - first);
+            if (!half.IsNone) TrainableHalf = half.Slice(first, (int)values.Count - first);
             gradients = device.Allocate(TrainableValues.Shape);
             ZeroGradients();
         }
@@ -109,6 +120,7 @@ public sealed class ParameterSet : IDisposable
             Parameters[i].Specification.Start.Fill(drawn, Parameters[i].Shape, seed, i);
             device.Write<float>(Parameters[i].Value, drawn);
         }
+        Round(half, values);
     }
 
     /// <summary>A parameter's values, row-major.</summary>
@@ -124,6 +136,19 @@ public sealed class ParameterSet : IDisposable
             throw new ArgumentException($"{name} has shape {parameter.Shape}: {parameter.Shape.Count} values, not {newValues.Length}.", nameof(newValues));
         }
         device.Write(parameter.Value, newValues);
+        if (!half.IsNone) Round(parameter.For(half.Type), parameter.Value);
+    }
+
+    /// <summary>Replaces the master values of everything that trains, [P]: the best epoch, or the state that a run goes on from.</summary>
+    /// <exception cref="ArgumentException">The number of values is not that of what trains.</exception>
+    public void WriteTrainable(ReadOnlySpan<float> newValues)
+    {
+        if (TrainableValues.IsNone || newValues.Length != TrainableValues.Count)
+        {
+            throw new ArgumentException($"{(TrainableValues.IsNone ? 0 : TrainableValues.Count)} values train, not {newValues.Length}.", nameof(newValues));
+        }
+        device.Write(TrainableValues, newValues);
+        Round(TrainableHalf, TrainableValues);
     }
 
     /// <summary>Copies all values of a set with the same specifications (the best model so far; the teacher).</summary>
@@ -134,12 +159,14 @@ public sealed class ParameterSet : IDisposable
             throw new ArgumentException("The parameter sets differ in names or sizes.", nameof(other));
         }
         device.Copy(values, other.values);
+        Round(half, values);
     }
 
     /// <summary>Returns the buffers to the device.</summary>
     public void Dispose()
     {
         values.Storage.Dispose();
+        if (!half.IsNone) half.Storage.Dispose();
         if (!gradients.IsNone) gradients.Storage.Dispose();
         gradients = Tensor.None;
     }
@@ -154,6 +181,23 @@ public sealed class ParameterSet : IDisposable
         TrainableSet.All => ParameterGroup.GeneEmbedding,
         _ => throw new ArgumentOutOfRangeException(nameof(set), set, "Unknown trainable set."),
     };
+
+    // The half precision of a device's products; none where all are float32.
+    private static DType? HalfTypeOf(Device device)
+    {
+        DType[] half = [.. new[] { device.ActivationType(training: false), device.ActivationType(training: true) }.Where(type => type != DType.Float32).Distinct()];
+        return half.Length switch
+        {
+            0 => null,
+            1 => half[0],
+            _ => throw new NotSupportedException($"Activations are {half[0]} in inference and {half[1]} in training; parameters keep one half copy."),
+        };
+    }
+
+    private void Round(Tensor copy, Tensor masters)
+    {
+        if (!copy.IsNone) device.Run(new Operations.Convert(copy, masters));
+    }
 
     private static int Padded(int count) => checked(count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
 

@@ -121,7 +121,7 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     public float[] CaptureParameters() => Device.Read<float>(parameters.TrainableValues);
 
     /// <inheritdoc/>
-    public void RestoreParameters(float[] values) => Device.Write<float>(parameters.TrainableValues, values);
+    public void RestoreParameters(float[] values) => parameters.WriteTrainable(values);
 
     /// <inheritdoc/>
     public virtual void Dispose()

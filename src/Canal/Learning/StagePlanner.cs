@@ -23,15 +23,15 @@ public static class StagePlanner
     /// <param name="cells">The stage's cells; their tokens are not looked at.</param>
     /// <param name="settings">How it learns.</param>
     /// <param name="memoryLimit">The limit it has to keep; null for none.</param>
-    /// <param name="workerThreads">Worker threads of the device that it will run on (<see cref="Engine.Devices.Device.WorkerThreads"/>).</param>
+    /// <param name="target">The device that it will run on.</param>
     /// <exception cref="UserException">The previous model and the new types make fewer than two.</exception>
     /// <exception cref="InsufficientMemoryException">It cannot be done within the limit.</exception>
-    public static StagePlan Plan(AnnotationModel previous, StageCells cells, LearningSettings settings, nuint? memoryLimit, int workerThreads)
+    public static StagePlan Plan(AnnotationModel previous, StageCells cells, LearningSettings settings, nuint? memoryLimit, PlanTarget target)
     {
         ArgumentNullException.ThrowIfNull(previous);
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(settings);
-        using var plan = new PlanDevice(memoryLimit, workerThreads);
+        using var plan = new PlanDevice(memoryLimit, target);
         var work = new TrainingWork(plan);
         var run = new StageTrainer(plan) { Watcher = work }.Rehearse(previous, cells with { Tokens = new NoTokens(cells.Count) }, settings);
         return new StagePlan(

@@ -19,7 +19,7 @@ internal sealed record StepMemory(nuint Bytes, long Flops)
     /// <param name="teacher">Whether there is a teacher.</param>
     public static StepMemory Of(Device device, AnnotationModel model, TrainableSet trainable, StepSettings settings, bool caches, bool teacher)
     {
-        using var plan = new PlanDevice(null, device.WorkerThreads);
+        using var plan = new PlanDevice(null, PlanTarget.Of(device));
         using var network = new CellTypeNetwork(plan, model);
         network.Parameters.Train(trainable);
         var before = plan.Memory.Used;

@@ -11,9 +11,14 @@ namespace Canal.Planning;
 /// <see cref="Pretrainer"/>) on a <see cref="PlanDevice"/>, over cells without tokens: a plan cannot drift from the program.
 /// </summary>
 /// <param name="memoryLimit">The limit that the job has to keep; null for none.</param>
-/// <param name="workerThreads">Worker threads of the device that the job will run on.</param>
-public sealed class JobPlanner(nuint? memoryLimit, int workerThreads)
+/// <param name="target">The device that the job will run on.</param>
+public sealed class JobPlanner(nuint? memoryLimit, PlanTarget target)
 {
+    /// <summary>Plans for the processor.</summary>
+    /// <param name="memoryLimit">The limit that the job has to keep; null for none.</param>
+    /// <param name="workerThreads">Worker threads of the device that the job will run on.</param>
+    public JobPlanner(nuint? memoryLimit, int workerThreads) : this(memoryLimit, PlanTarget.Cpu(workerThreads)) { }
+
     /// <summary>Plans labelling cells.</summary>
     /// <exception cref="InsufficientMemoryException">It cannot be done within the limit.</exception>
     public JobPlan Annotate(AnnotationModel model, int cells) => Inference(PlannedJob.Annotate, model, cells, static (device, model, stand) => Label(device, model, stand));
@@ -38,7 +43,7 @@ public sealed class JobPlanner(nuint? memoryLimit, int workerThreads)
         using var stand = StandIns.Cells(previous.Panel, cells, 0, 0);
         string[] types = [.. previous.Library.Names, .. StandIns.Numbered("new type", newTypes)];
         if (types.Length == 0) throw new UserException("A stage needs cell types: the model knows none, so it has to add some.");
-        var stage = StagePlanner.Plan(previous, StandIns.Stage(stand, types), settings, memoryLimit, workerThreads);
+        var stage = StagePlanner.Plan(previous, StandIns.Stage(stand, types), settings, memoryLimit, target);
         return Plan(PlannedJob.Learn, previous, cells, settings.Batch, stage.PeakBytes, stage.WorkerScratchBytes) with
         {
             Cache = stage.CacheBytes == 0 ? null : new PlannedCache(stage.CacheBytes, stage.CachesInMemory),
@@ -59,7 +64,7 @@ public sealed class JobPlanner(nuint? memoryLimit, int workerThreads)
     public JobPlan Pretrain(AnnotationModel fresh, int cells, PretrainSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        using var device = new PlanDevice(memoryLimit, workerThreads);
+        using var device = new PlanDevice(memoryLimit, target);
         using var stand = StandIns.Cells(fresh.Panel, cells, 0, 0);
         var work = new TrainingWork(device);
         new Pretrainer(device) { Watcher = work }.Pretrain(fresh, [new PretrainSource(stand, StandIns.Name, true)], settings with { MaxEpochs = 1 }, new LearningContext());
@@ -73,9 +78,9 @@ public sealed class JobPlanner(nuint? memoryLimit, int workerThreads)
     private JobPlan Inference(PlannedJob job, AnnotationModel model, int cells, Action<PlanDevice, AnnotationModel, PreparedCells> run)
     {
         var batch = CellTypeInference.BatchFor(model.Configuration.Encoder());
-        using var one = new PlanDevice(memoryLimit, workerThreads);
+        using var one = new PlanDevice(memoryLimit, target);
         using (var stand = StandIns.Cells(model.Panel, 1, 0, 0)) run(one, model, stand);
-        using var two = new PlanDevice(memoryLimit, workerThreads);
+        using var two = new PlanDevice(memoryLimit, target);
         using (var stand = StandIns.Cells(model.Panel, 2 * batch, 0, 0)) run(two, model, stand);
         var each = PlannedWork.Of(two).Minus(PlannedWork.Of(one));
         var setUp = PlannedWork.Of(one).Minus(each);
@@ -99,7 +104,7 @@ public sealed class JobPlanner(nuint? memoryLimit, int workerThreads)
         Batch = batch,
         PeakBytes = peak,
         WorkerScratchBytes = workerScratch,
-        WorkerThreads = workerThreads,
+        WorkerThreads = target.WorkerThreads,
         MostTokenBytes = Math.Min((ulong)TokenStoreWriter.DefaultMemoryBytes, 3UL * (ulong)cells * (ulong)model.Configuration.Genes),
         Phases = [],
     };

@@ -1,4 +1,5 @@
 using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices.Plan;
 using Canal.Learning;
 using Canal.Models;
 
@@ -18,7 +19,7 @@ public class StagePlannerTests
         if (secondStage) previous = Learn(teacher, previous, one);
         var cells = secondStage ? two : one;
 
-        var plan = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null, threads);
+        var plan = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null, PlanTarget.Cpu(threads));
 
         using var device = new CpuDevice(new CpuOptions { Threads = threads });
         Learn(device, previous, cells);
@@ -34,9 +35,9 @@ public class StagePlannerTests
         using var teacher = new CpuDevice(new CpuOptions { Threads = 1 });
         var previous = Learn(teacher, LearningSamples.Fresh(), LearningSamples.Stage("one", 12, 0, 1, 2));
         var cells = LearningSamples.Stage("two", 60, 1, 2, 3);
-        var free = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null, 1);
+        var free = StagePlanner.Plan(previous, cells, LearningSamples.Settings, null, PlanTarget.Cpu(1));
         var limit = free.PeakBytes - (free.CacheBytes / 2);
-        var limited = StagePlanner.Plan(previous, cells, LearningSamples.Settings, (nuint)limit, 1);
+        var limited = StagePlanner.Plan(previous, cells, LearningSamples.Settings, (nuint)limit, PlanTarget.Cpu(1));
         Assert.False(limited.CachesInMemory);
         Assert.True(limited.PeakBytes <= limit);
     }

@@ -1,5 +1,6 @@
 using Canal.Data;
 using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices.Plan;
 using Canal.Learning;
 using Canal.Models;
 using Canal.Testing;
@@ -30,7 +31,7 @@ public sealed class StageTrainerTests : IDisposable
         var second = LearningSamples.Stage("two", 60, 1, 2, 3);
         var uncached = new StageTrainer(device) { Caches = false }.Learn(first, second, LearningSamples.Settings, StageCompany.Alone, new LearningContext());
         // A limit that leaves no room beside the step sends the caches to files.
-        var plan = StagePlanner.Plan(first, second, LearningSamples.Settings, null, 1);
+        var plan = StagePlanner.Plan(first, second, LearningSamples.Settings, null, PlanTarget.Cpu(1));
         var limit = (nuint)(plan.PeakBytes - (plan.CacheBytes / 4));
         using var other = new CpuDevice(new CpuOptions { Threads = 1, MemoryLimit = inMemory ? null : limit });
         var said = new Sayings();

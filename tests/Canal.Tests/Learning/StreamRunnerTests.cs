@@ -2,6 +2,7 @@ using System.Text.Json;
 using Canal.Data;
 using Canal.Data.H5ad;
 using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices.Plan;
 using Canal.Engine.Optimizers;
 using Canal.Learning;
 using Canal.Models;
@@ -170,7 +171,7 @@ public sealed class StreamRunnerTests : IDisposable
         var (prepared, cells) = DataSets.Stage(reader, ModelFile.Load(model).Panel);
         using (prepared)
         {
-            var planned = StagePlanner.Plan(ModelFile.Load(model), cells, plan.Learning with { Seed = 1 }, null, 1);
+            var planned = StagePlanner.Plan(ModelFile.Load(model), cells, plan.Learning with { Seed = 1 }, null, PlanTarget.Cpu(1));
             using var small = new CpuDevice(new CpuOptions { Threads = 1, MemoryLimit = (nuint)(planned.PeakBytes - (planned.CacheBytes * 9 / 10)) });
             var start = plan.Base with { Kind = StreamBaseKind.Model, ModelPath = model };
             var rest = plan with { Base = start, Stages = [second], Tests = [], Output = temporary["rest"] };

@@ -31,6 +31,9 @@ public sealed class CheckedDevice : Device
     public override DeviceKind Kind => inner.Kind;
 
     /// <inheritdoc/>
+    public override DType ActivationType(bool training) => inner.ActivationType(training);
+
+    /// <inheritdoc/>
     public override int WorkerThreads => inner.WorkerThreads;
 
     /// <inheritdoc/>

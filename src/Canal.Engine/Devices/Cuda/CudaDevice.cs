@@ -35,8 +35,14 @@ public sealed class CudaDevice : Device
     /// <summary>Address of the scratch that the running operation declared, 256-byte aligned; zero where it declared none.</summary>
     public nint OperationScratch { get; private set; }
 
+    /// <summary>The block of memory that begins with <see cref="OperationScratch"/> while an operation of several parts runs; null where it declared no scratch.</summary>
+    internal Storage? OperationScratchStorage { get; private set; }
+
     /// <inheritdoc/>
     public override DeviceKind Kind => DeviceKind.Cuda;
+
+    /// <inheritdoc/>
+    public override DType ActivationType(bool training) => training ? Precision.Training : Precision.Forward;
 
     /// <inheritdoc/>
     public override string Description => $"{Runtime.Description}, {Precision.Name}";
@@ -58,26 +64,42 @@ public sealed class CudaDevice : Device
     /// <inheritdoc/>
     protected override void Execute<TOp>(in TOp operation, ref OperationDescription description)
     {
-        if (!CudaKernels.TryGet<TOp>(out var kernel))
-        {
-            throw new NotSupportedException($"{TOp.Name}: {nameof(CudaDevice)} has no kernel for this operation.");
-        }
+        var kernel = Find<TOp>();
         if (description.ScratchBytes == 0)
         {
             kernel(in operation, this);
             return;
         }
         using var scratch = Memory.Rent(description.ScratchBytes);
-        OperationScratch = scratch.Pointer;
+        (OperationScratchStorage, OperationScratch) = (scratch, scratch.Pointer);
         try
         {
             kernel(in operation, this);
         }
         finally
         {
-            OperationScratch = 0;
+            (OperationScratchStorage, OperationScratch) = (null, 0);
         }
     }
+
+    /// <summary>Launches an operation that is part of the running one, its scratch at an offset in the running one's.</summary>
+    internal void LaunchPart<TOp>(in TOp operation, nuint scratchOffset) where TOp : struct, IOperation
+    {
+        var whole = OperationScratch;
+        OperationScratch = whole + (nint)scratchOffset;
+        try
+        {
+            Find<TOp>()(in operation, this);
+        }
+        finally
+        {
+            OperationScratch = whole;
+        }
+    }
+
+    private static CudaKernel<TOp> Find<TOp>() where TOp : struct, IOperation => CudaKernels.TryGet<TOp>(out var kernel)
+        ? kernel
+        : throw new NotSupportedException($"{TOp.Name}: {nameof(CudaDevice)} has no kernel for this operation.");
 
     /// <inheritdoc/>
     public override void Copy(Tensor to, Tensor from)

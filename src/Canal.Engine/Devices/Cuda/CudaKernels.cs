@@ -55,6 +55,9 @@ internal static class CudaKernels
         Register<AdamUpdate>(AdamLaunches.Update);
         Register<GradientNorm>(AdamLaunches.Norm);
 
+        // EncoderBlock.cs
+        Register<EncoderBlockForward>(EncoderBlockLaunches.Forward);
+
         // MatMul.cs
         Register<MatMul>(MatMulLaunches.Run);
     }

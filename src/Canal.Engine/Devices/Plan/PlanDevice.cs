@@ -7,7 +7,7 @@ namespace Canal.Engine.Devices.Plan;
 /// <summary>
 /// Executes nothing and counts: memory through the same pool that real devices use, work as the operations declare it. The real
 /// training code run on it is the plan, so that the promise cannot drift from the program. All values read from it are zero.
-/// With the number of a CPU's worker threads it counts their scratch too, and its high-water mark is the CPU's to the byte.
+/// Kind, worker threads and element types are those of the device that is planned for; its high-water mark is that device's to the byte.
 /// </summary>
 public sealed class PlanDevice : Device
 {
@@ -17,15 +17,24 @@ public sealed class PlanDevice : Device
 
     /// <summary>A device whose pool refuses more than <paramref name="memoryLimit"/> bytes, as a real one would; null means no limit.</summary>
     /// <param name="memoryLimit">Most bytes of the pool.</param>
-    /// <param name="workerThreads">Worker threads of the device that is planned for, whose scratch comes from the pool; 0 leaves it out.</param>
-    public PlanDevice(nuint? memoryLimit = null, int workerThreads = 0) : base(new MemoryPool(new NoMemory(), memoryLimit))
+    /// <param name="target">The device that is planned for; null for a processor without worker threads.</param>
+    public PlanDevice(nuint? memoryLimit = null, PlanTarget? target = null) : base(new MemoryPool(new NoMemory(), memoryLimit))
     {
-        WorkerThreads = workerThreads;
-        workers = new WorkerScratch(Memory, workerThreads);
+        Target = target ?? PlanTarget.Cpu(0);
+        workers = new WorkerScratch(Memory, Target.WorkerThreads);
     }
 
+    /// <summary>The device that is planned for.</summary>
+    public PlanTarget Target { get; }
+
     /// <inheritdoc/>
-    public override int WorkerThreads { get; }
+    public override DeviceKind Kind => Target.Kind;
+
+    /// <inheritdoc/>
+    public override int WorkerThreads => Target.WorkerThreads;
+
+    /// <inheritdoc/>
+    public override DType ActivationType(bool training) => training ? Target.Training : Target.Forward;
 
     /// <summary>Bytes of scratch that each worker owns now.</summary>
     public nuint WorkerScratchBytes => workers.Stride;
