@@ -55,6 +55,7 @@ internal sealed class MaskedTask : NetworkTask
     private readonly Tape inferenceTape;
     private readonly Tensor labels, rowLosses, validationSum;
     private readonly int[] poolCells, labelBuffer;
+    private Tensor dense, batchLabels;
 
     /// <summary>Prepares training of the whole network.</summary>
     public MaskedTask(MaskedExpressionNetwork network, ICellTokens tokens, int[] training, int[] validation, PretrainSettings settings, int stepsPerEpoch)
@@ -84,9 +85,9 @@ internal sealed class MaskedTask : NetworkTask
             cancel.ThrowIfCancellationRequested();
             var n = Math.Min(batch, validation.Length - first);
             for (var i = 0; i < n; i++) poolCells[i] = validation[first + i];
-            rows += Load(n, ValidationEpoch, out var dense, out var batchLabels);
+            rows += LoadCells(n, ValidationEpoch);
             var logits = Forward(inferenceTape, dense, n);
-            Score(logits.Value, batchLabels, validationSum);
+            Score(logits.Value, validationSum);
             right += CountRight(Device.Read<float>(logits.Value), labelBuffer.AsSpan(0, (int)batchLabels.Count));
             inferenceTape.Clear();
         }
@@ -105,15 +106,19 @@ internal sealed class MaskedTask : NetworkTask
     }
 
     /// <inheritdoc/>
-    protected override int Accumulate(ReadOnlySpan<int> cells, int epoch, double share, LossSlots slots)
+    protected override int Load(ReadOnlySpan<int> cells, int epoch)
     {
         for (var i = 0; i < cells.Length; i++) poolCells[i] = training[cells[i]];
-        var chosen = Load(cells.Length, epoch, out var dense, out var batchLabels);
-        var logits = Forward(Tape, dense, cells.Length);
+        return LoadCells(cells.Length, epoch);
+    }
+
+    /// <inheritdoc/>
+    protected override void Accumulate(MicroBatch part, LossSlots slots)
+    {
+        var logits = Forward(Tape, dense, part.Cells);
         var losses = rowLosses.Slice(0, (int)batchLabels.Count);
-        CrossEntropyStep.Run(Tape, logits, batchLabels, 0f, (float)(share / Math.Max(1, chosen)), losses);
+        CrossEntropyStep.Run(Tape, logits, batchLabels, 0f, (float)(part.Share / Math.Max(1, part.Rows)), losses);
         Device.Run(new ColumnSum(slots.Sum, losses.Reshape(new Shape((int)losses.Count, 1))));
-        return chosen;
     }
 
     private Variable Forward(Tape tape, Tensor dense, int cells)
@@ -126,7 +131,8 @@ internal sealed class MaskedTask : NetworkTask
         return logits;
     }
 
-    private int Load(int cells, int epoch, out Tensor dense, out Tensor batchLabels)
+    // Sends the cells over, masked; returns the number of masked positions.
+    private int LoadCells(int cells, int epoch)
     {
         var (length, chosen) = (network.Encoder.Geometry.Positions, 0);
         sparse.Gather(tokens, poolCells.AsSpan(0, cells));
@@ -142,7 +148,7 @@ internal sealed class MaskedTask : NetworkTask
         return chosen;
     }
 
-    private void Score(Tensor logits, Tensor batchLabels, Tensor sum)
+    private void Score(Tensor logits, Tensor sum)
     {
         var losses = rowLosses.Slice(0, (int)batchLabels.Count);
         Device.Run(new CrossEntropyForward(losses, logits, batchLabels, 0f));

@@ -6,10 +6,22 @@ using Canal.Engine.Tensors;
 
 namespace Canal.Learning;
 
-/// <summary>Where a batch's losses go: sums on the device, read when the epoch ends.</summary>
+/// <summary>Where a step's losses go: sums on the device, read when the epoch ends.</summary>
 /// <param name="Sum">[1]: sum of the rows' losses, accumulated.</param>
 /// <param name="Distillation">[1]: the distillation term, zero where there is none.</param>
 internal readonly record struct LossSlots(Tensor Sum, Tensor Distillation);
+
+/// <summary>A micro-batch of a step: what its operations depend on besides the device's memory.</summary>
+/// <param name="Cells">Its cells.</param>
+/// <param name="StepCells">Cells of the whole step.</param>
+/// <param name="Rows">Its rows with a loss: cells, or masked positions.</param>
+/// <param name="IsFirst">Whether the step begins with it: gradients start at zero.</param>
+/// <param name="IsLast">Whether the step ends with it: the parameters are updated.</param>
+internal readonly record struct MicroBatch(int Cells, int StepCells, int Rows, bool IsFirst, bool IsLast)
+{
+    /// <summary>What its mean loss counts in the step's.</summary>
+    public double Share => (double)Cells / StepCells;
+}
 
 /// <summary>
 /// A training task over a parameter set: micro-batches, backward, clipping, Adam, losses that stay on the device until the epoch ends.
@@ -20,7 +32,8 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     private readonly ParameterSet parameters;
     private readonly Adam adam;
     private readonly GradientClipping? clipping;
-    private readonly Tensor losses;
+    // The last two are the running step's: at one place, so that a step does not depend on its number.
+    private readonly Tensor losses, stepLosses;
     private readonly float[] counts;
     private readonly int batch;
 
@@ -37,8 +50,9 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
         Tape = new Tape(device);
         adam = new Adam(device, parameters, optimiser);
         clipping = double.IsPositiveInfinity(maximumNorm) ? null : new GradientClipping(device, (float)maximumNorm);
-        losses = device.Allocate(new Shape(2 * stepsPerEpoch));
+        losses = device.Allocate(new Shape(2 * (stepsPerEpoch + 1)));
         device.Run(new Fill(losses, 0));
+        stepLosses = losses.Slice(2 * stepsPerEpoch, 2);
         counts = new float[stepsPerEpoch];
     }
 
@@ -54,27 +68,40 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     /// <inheritdoc/>
     public void Step(ReadOnlySpan<int> cells, int epoch, int step, double rate)
     {
-        parameters.ZeroGradients();
-        var slots = new LossSlots(losses.Slice(2 * step, 1), losses.Slice((2 * step) + 1, 1));
-        Device.Run(new Fill(losses.Slice(2 * step, 2), 0));
         counts[step] = 0;
         for (var first = 0; first < cells.Length; first += batch)
         {
             var part = cells.Slice(first, Math.Min(batch, cells.Length - first));
-            counts[step] += Accumulate(part, epoch, (double)part.Length / cells.Length, slots);
-            Tape.Backward();
-            Tape.Clear();
+            var rows = Load(part, epoch);
+            counts[step] += rows;
+            Run(new MicroBatch(part.Length, cells.Length, rows, first == 0, first + part.Length == cells.Length), rate);
         }
-        adam.Step(rate, clipping is null ? Tensor.None : clipping.Measure(parameters));
+        Device.Copy(losses.Slice(2 * step, 2), stepLosses);
     }
 
-    /// <summary>Forward over one micro-batch, recorded on <see cref="Tape"/>.</summary>
+    /// <summary>Sends one micro-batch to the device: all that differs from one of the same size.</summary>
     /// <param name="cells">Training cells.</param>
     /// <param name="epoch">Complete epochs before this one.</param>
-    /// <param name="share">What the micro-batch's mean loss counts in the step's.</param>
-    /// <param name="slots">Where the losses go.</param>
     /// <returns>Number of rows with a loss: cells, or masked positions.</returns>
-    protected abstract int Accumulate(ReadOnlySpan<int> cells, int epoch, double share, LossSlots slots);
+    protected abstract int Load(ReadOnlySpan<int> cells, int epoch);
+
+    /// <summary>Forward over the micro-batch that was loaded, recorded on <see cref="Tape"/>.</summary>
+    /// <param name="part">Its size, and its place in the step.</param>
+    /// <param name="slots">Where the losses go.</param>
+    protected abstract void Accumulate(MicroBatch part, LossSlots slots);
+
+    private void Run(MicroBatch part, double rate)
+    {
+        if (part.IsFirst)
+        {
+            parameters.ZeroGradients();
+            Device.Run(new Fill(stepLosses, 0));
+        }
+        Accumulate(part, new LossSlots(stepLosses.Slice(0, 1), stepLosses.Slice(1, 1)));
+        Tape.Backward();
+        Tape.Clear();
+        if (part.IsLast) adam.Step(rate, clipping is null ? Tensor.None : clipping.Measure(parameters));
+    }
 
     /// <inheritdoc/>
     public abstract (double Accuracy, double Loss) Validate(CancellationToken cancel);

@@ -54,6 +54,7 @@ internal sealed class StageTask : NetworkTask
     private readonly Tensor prefixRows, labels, rowLosses, teacherRows, validationLosses, validationLabels;
     private readonly PredictionBuffers predictions;
     private readonly int[] poolCells, labelBuffer;
+    private Tensor tokens;
 
     /// <summary>Prepares training of what trains in the network now.</summary>
     public StageTask(CellTypeNetwork network, StagePool pool, StepSettings settings, ActivationCache? prefix, ITeacher? teacher)
@@ -114,7 +115,7 @@ internal sealed class StageTask : NetworkTask
     }
 
     /// <inheritdoc/>
-    protected override int Accumulate(ReadOnlySpan<int> cells, int epoch, double share, LossSlots slots)
+    protected override int Load(ReadOnlySpan<int> cells, int epoch)
     {
         var n = cells.Length;
         for (var i = 0; i < n; i++)
@@ -122,35 +123,39 @@ internal sealed class StageTask : NetworkTask
             poolCells[i] = pool.Training[cells[i]];
             labelBuffer[i] = pool.Labels[poolCells[i]];
         }
-        var batchLabels = labels.Slice(0, n);
-        Device.Write<int>(batchLabels, labelBuffer.AsSpan(0, n));
-        var pass = new EncoderPass(n, settings.Scope);
-        var input = Input(n, pass);
-        var output = network.Suffix(Tape, input, pass);
-        input.Release();
-        var losses = rowLosses.Slice(0, n);
-        CrossEntropyStep.Run(Tape, output.Logits, batchLabels, (float)settings.Smoothing, (float)(share / n), losses);
-        Device.Run(new ColumnSum(slots.Sum, losses.Reshape(new Shape(n, 1))));
-        if (teacher is not null)
+        Device.Write<int>(labels.Slice(0, n), labelBuffer.AsSpan(0, n));
+        if (prefix is null)
         {
-            var rows = teacherRows.Slice(0, n);
-            teacher.Read(poolCells.AsSpan(0, n), rows);
-            DistillationStep.Run(Tape, output.Representation, rows, (float)(settings.DistillationWeight * share), slots.Distillation);
+            sparse!.Gather(pool.Tokens, poolCells.AsSpan(0, n));
+            tokens = sparse.Expand(n);
         }
+        else
+        {
+            prefix.Read(poolCells.AsSpan(0, n), PrefixRows(n));
+        }
+        teacher?.Read(poolCells.AsSpan(0, n), teacherRows.Slice(0, n));
         return n;
     }
 
-    private Variable Input(int cells, EncoderPass pass)
+    /// <inheritdoc/>
+    protected override void Accumulate(MicroBatch part, LossSlots slots)
     {
-        if (prefix is null)
+        var n = part.Cells;
+        var batchLabels = labels.Slice(0, n);
+        var pass = new EncoderPass(n, settings.Scope);
+        var input = prefix is null ? network.Prefix(Tape, tokens, pass) : Tape.Borrow(PrefixRows(n));
+        var output = network.Suffix(Tape, input, pass);
+        input.Release();
+        var losses = rowLosses.Slice(0, n);
+        CrossEntropyStep.Run(Tape, output.Logits, batchLabels, (float)settings.Smoothing, (float)(part.Share / n), losses);
+        Device.Run(new ColumnSum(slots.Sum, losses.Reshape(new Shape(n, 1))));
+        if (teacher is not null)
         {
-            sparse!.Gather(pool.Tokens, poolCells.AsSpan(0, cells));
-            return network.Prefix(Tape, sparse.Expand(cells), pass);
+            DistillationStep.Run(Tape, output.Representation, teacherRows.Slice(0, n), (float)(settings.DistillationWeight * part.Share), slots.Distillation);
         }
-        var rows = prefixRows.Slice(0, cells * network.Encoder.Geometry.Positions);
-        prefix.Read(poolCells.AsSpan(0, cells), rows);
-        return Tape.Borrow(rows);
     }
+
+    private Tensor PrefixRows(int cells) => prefixRows.Slice(0, cells * network.Encoder.Geometry.Positions);
 
     /// <summary>Temperature of the energy, CANAL's 0.8; here only the types are used.</summary>
     private const float NoveltyTemperature = 0.8f;
