@@ -5,6 +5,13 @@ using Canal.Testing;
 
 namespace Canal.Engine.Tests.Cuda.Nvrtc;
 
+/// <summary>One <see cref="CompiledKernels"/> for all tests of compiled kernels, which run one after the other: NVRTC compiles one program at a time.</summary>
+[CollectionDefinition(Name)]
+public sealed class CompiledKernelTests : ICollectionFixture<CompiledKernels>
+{
+    public const string Name = "compiled kernels";
+}
+
 /// <summary>All kernel programs that the engine asks for, compiled once an architecture; unchanged ones come from the build folder.</summary>
 public sealed class CompiledKernels
 {
@@ -13,7 +20,7 @@ public sealed class CompiledKernels
 
     private readonly Dictionary<(int Architecture, CudaPrecision Precision), ScBertTour> tours = [];
     private readonly Dictionary<(string Program, KernelTarget Target), KernelImage> images = [];
-    private readonly KernelCache cache = new(Path.Combine(AppContext.BaseDirectory, "compiled-kernels"), line => throw new InvalidOperationException(line));
+    private readonly KernelCache cache = new(Path.Combine(AppContext.BaseDirectory, "compiled-kernels"), _ => { });
 
     /// <summary>The architecture of the PTX.</summary>
     internal const int PtxArchitecture = 90;
@@ -38,9 +45,9 @@ public sealed class CompiledKernels
     /// <summary>The programs of scBERT on an architecture, each once, by name.</summary>
     internal IReadOnlyList<KernelProgram> Programs(int architecture) => Distinct(KernelPrograms.General.Concat(Launches(architecture).Select(launch => launch.Program)));
 
-    /// <summary>The same for the small geometries.</summary>
-    internal static IReadOnlyList<KernelProgram> OtherPrograms(int architecture) =>
-        Distinct(CudaPrecision.All.Where(precision => precision.Fits(architecture)).SelectMany(precision => ScBertTour.OtherPrograms(architecture, precision)));
+    /// <summary>These and the programs of the small geometries.</summary>
+    internal IReadOnlyList<KernelProgram> AllPrograms(int architecture) => Distinct(Programs(architecture).Concat(
+        CudaPrecision.All.Where(precision => precision.Fits(architecture)).SelectMany(precision => ScBertTour.OtherPrograms(architecture, precision))));
 
     /// <summary>A program's machine code, with the resources of its kernels in the log.</summary>
     internal KernelImage Compile(KernelProgram program, int architecture)

@@ -3,7 +3,8 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Cuda.Nvrtc;
 
 /// <summary>kernels/README.md tells the resources and predicted times of the kernels as they are. <c>make kernel-table</c> runs these tests to write it.</summary>
-public sealed class KernelTableTests(CompiledKernels kernels) : IClassFixture<CompiledKernels>
+[Collection(CompiledKernelTests.Name)]
+public sealed class KernelTableTests(CompiledKernels kernels)
 {
     // Another version allots registers differently.
     private static readonly Version Pinned = new(11, 8);
