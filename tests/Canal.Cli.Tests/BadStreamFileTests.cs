@@ -142,8 +142,8 @@ public sealed class BadStreamFileTests(SimulatedStream stream) : IDisposable
     [InlineData("--seeds", ",")]
     [InlineData("--memory-limit", "much")]
     [InlineData("--memory-limit", "-4G")]
-    [InlineData("--device", "cuda")]
-    [InlineData("--precision", "bf16")]
+    [InlineData("--device", "gpu")]
+    [InlineData("--precision", "fp8")]
     [InlineData("--threads", "-1")]
     public void StreamOptions(string option, string value) => bad.Refuses(["stream", stream.StreamFile, "-o", bad.Out("results"), option, value], option[2..]);
 

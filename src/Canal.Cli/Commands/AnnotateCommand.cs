@@ -54,6 +54,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         context.Stop.ThrowIfCancellationRequested();
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);
+        Say.Device(context, this);
         var clusters = Cluster is null ? null : reader.File.ReadObs(Cluster).Values;
         using var annotator = new Annotator(device, model);
         var result = annotator.Annotate(

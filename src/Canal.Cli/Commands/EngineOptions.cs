@@ -1,4 +1,5 @@
 using Canal.Cli.Terminal;
+using Canal.Engine.Devices;
 using Canal.Engine.Devices.Cpu;
 using CommandLine;
 
@@ -7,11 +8,11 @@ namespace Canal.Cli.Commands;
 /// <summary>Options of the commands that compute: device, threads, memory, seed.</summary>
 internal abstract class EngineOptions : CommonOptions
 {
-    [Option("device", Default = "auto", HelpText = "Where to compute: auto or cpu.")]
+    [Option("device", Default = "auto", HelpText = "Where to compute: auto (a CUDA card, else the CPU), cpu, cuda or cuda:N.")]
     public string DeviceName { get; set; } = "auto";
 
-    [Option("precision", Default = "fp32", HelpText = "Arithmetic: fp32 (the CPU computes in float32).")]
-    public string Precision { get; set; } = "fp32";
+    [Option("precision", Default = "auto", HelpText = "Arithmetic: auto, fp32, and on CUDA tf32, bf16 (8.0 and up) or f16 (forward; trains in fp32). auto: fp32 on the CPU, the best of the card.")]
+    public string Precision { get; set; } = "auto";
 
     [Option("threads", Default = 0, HelpText = "Threads to use; 0 means all cores. The result does not depend on it.")]
     public int Threads { get; set; }
@@ -28,20 +29,29 @@ internal abstract class EngineOptions : CommonOptions
     /// <summary>The limit in bytes, or null where none was given.</summary>
     public long? MemoryLimitBytes => MemoryLimit is null ? null : Sizes.Parse(MemoryLimit, "--memory-limit");
 
-    /// <summary>Opens the device that the options name.</summary>
+    /// <summary>Why the CPU computes where a card would have been taken; null otherwise. Known once the device is open.</summary>
+    public string? DeviceNote { get; private set; }
+
+    /// <summary>What --device and --precision say, and the CPU's settings.</summary>
     /// <exception cref="UserException">There is no such device, precision or thread count.</exception>
-    public CpuDevice OpenDevice()
+    public (DeviceChoice Choice, CpuOptions Cpu) ChosenDevice()
     {
-        if (DeviceName is not ("auto" or "cpu"))
-        {
-            throw new UserException($"--device {DeviceName}: this version computes on the CPU only; use --device cpu or auto");
-        }
-        if (Precision != "fp32") throw new UserException($"--precision {Precision}: the CPU computes in fp32 only");
         if (Threads is < 0 or > 1024) throw new UserException($"--threads {Threads}: give 0 (all cores) to 1024");
-        return new CpuDevice(new CpuOptions
+        return (DeviceChoice.Parse(DeviceName, Precision), new CpuOptions
         {
             Threads = Threads == 0 ? Environment.ProcessorCount : Threads,
             MemoryLimit = MemoryLimitBytes is { } limit ? (nuint)limit : null,
         });
+    }
+
+    /// <summary>Opens the device that the options name.</summary>
+    /// <exception cref="UserException">There is no such device, precision or thread count.</exception>
+    /// <exception cref="MachineException">The card that was asked for cannot be used.</exception>
+    public Device OpenDevice()
+    {
+        var (choice, cpu) = ChosenDevice();
+        var device = choice.Open(cpu, out var note);
+        DeviceNote = note;
+        return device;
     }
 }

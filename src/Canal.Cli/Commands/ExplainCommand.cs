@@ -52,6 +52,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         using var reader = DataSetReader.Open(Data, ForAnnotation(folder) with { Cancel = context.Stop });
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);
+        Say.Device(context, this);
         var types = Groups(device, model, reader, cells, progress, context.Stop);
         var scores = GeneAttentionProfile.Compute(device, model, cells, types, blocks, heads, progress, context.Stop);
         progress.Dispose();

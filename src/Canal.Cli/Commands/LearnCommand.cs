@@ -93,6 +93,7 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         using (prepared)
         {
             Say.Report(context, prepared.Report);
+            Say.Device(context, this);
             using var run = RunFolder.Open(Output, Restart);
             var result = new StageTrainer(device).Learn(previous, cells, settings, StageCompany.Alone, new LearningContext
             {

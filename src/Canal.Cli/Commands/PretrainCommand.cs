@@ -62,6 +62,7 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
                 sources.Add(DataSets.Pretrain(reader, fresh.Panel));
                 Say.Report(context, sources[^1].Cells.Report);
             }
+            Say.Device(context, this);
             using var run = RunFolder.Open(Output, Restart);
             var result = new Pretrainer(device).Pretrain(fresh, sources, settings, new LearningContext
             {

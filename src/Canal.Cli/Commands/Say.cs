@@ -17,6 +17,12 @@ internal static class Say
         foreach (var warning in report.Warnings) context.Error.WriteLine("warning: " + SafeText.OneLine(warning));
     }
 
+    /// <summary>Why the CPU computes where a card would have been taken: one line, where there is one.</summary>
+    public static void Device(CommandContext context, EngineOptions options)
+    {
+        if (options.DeviceNote is { } note) context.Error.WriteLine(SafeText.OneLine(note));
+    }
+
     /// <summary>What a training run wrote.</summary>
     public static void Trained(CommandContext context, bool json, string output, AnnotationModel model, EpochRecord best, string schedule)
     {

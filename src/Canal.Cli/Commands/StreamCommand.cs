@@ -50,6 +50,7 @@ internal sealed class StreamCommand : EngineOptions, ICommand
         if (Output is not null) plan = plan with { Output = UserPath.Full(Output, "the output folder") };
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
+        Say.Device(context, this);
         var outcome = new StreamRunner(device, plan) { Restart = Restart, ScratchFolder = Scratch }.Run(progress, context.Stop);
         progress.Dispose();
         if (Json) context.Out.Write(outcome.Measures.ToJson());

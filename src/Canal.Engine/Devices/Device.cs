@@ -24,6 +24,9 @@ public abstract class Device : IDisposable
     /// <summary>One line for people: the kind of device and what it has.</summary>
     public abstract string Description { get; }
 
+    /// <summary>What decides the bits of a result besides inputs and seed: kind of device and precision. A run goes on only where it began.</summary>
+    public virtual string Numerics => "fp32, processor";
+
     /// <summary>What kind of device it is, or stands for.</summary>
     public virtual DeviceKind Kind => DeviceKind.Cpu;
 

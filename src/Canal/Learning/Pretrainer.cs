@@ -36,7 +36,7 @@ public sealed class Pretrainer(Device device)
         settings = settings.Validated();
         var cells = Pool(sources, settings);
         using var network = new MaskedExpressionNetwork(device, fresh);
-        var outcome = new PretrainRun(network, cells, settings) { Watcher = Watcher }.Run(new RunContext(context.Folder, Identity(fresh, cells, settings), context.Progress, context.Cancel));
+        var outcome = new PretrainRun(network, cells, settings) { Watcher = Watcher }.Run(new RunContext(context.Folder, Identity(fresh, cells, settings, device), context.Progress, context.Cancel));
         var model = fresh.WithWeights(network.Parameters) with { Provenance = [.. fresh.Provenance, .. sources.Select(s => Record(s, settings, outcome))] };
         return new PretrainResult(model, outcome.History, outcome.Best, outcome.Schedule);
     }
@@ -54,10 +54,11 @@ public sealed class Pretrainer(Device device)
         return new PretrainCells(tokens, [.. validates], Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 
-    private static List<KeyValuePair<string, string>> Identity(AnnotationModel fresh, PretrainCells cells, PretrainSettings settings)
+    private static List<KeyValuePair<string, string>> Identity(AnnotationModel fresh, PretrainCells cells, PretrainSettings settings, Device device)
     {
         var identity = settings.Describe();
         identity["canal"] = StageTrainer.SoftwareVersion;
+        identity["numerics"] = device.Numerics;
         identity["fresh model"] = ModelIdentity.Of(fresh);
         identity["cells"] = cells.Hash;
         return [.. identity];

@@ -74,7 +74,7 @@ public sealed class StageTrainer(Device device)
         }
         using var network = new CellTypeNetwork(device, grown);
         var run = new StageRun(network, grown, input, settings) { Caches = Caches, ScratchFolder = context.Scratch, Watcher = Watcher };
-        var outcome = run.Run(new RunContext(context.Folder, Identity(previous, cells, settings, company), context.Progress, context.Cancel));
+        var outcome = run.Run(new RunContext(context.Folder, Identity(previous, cells, settings, company, device), context.Progress, context.Cancel));
         var model = grown.WithWeights(network.Parameters) with
         {
             Bank = outcome.Bank,
@@ -141,10 +141,11 @@ public sealed class StageTrainer(Device device)
     }
 
     // What decides the bits of the result: an unfinished run is gone on with only if all of it agrees.
-    private static List<KeyValuePair<string, string>> Identity(AnnotationModel previous, StageCells cells, LearningSettings settings, StageCompany company)
+    private static List<KeyValuePair<string, string>> Identity(AnnotationModel previous, StageCells cells, LearningSettings settings, StageCompany company, Device device)
     {
         var identity = settings.Describe();
         identity["canal"] = SoftwareVersion;
+        identity["numerics"] = device.Numerics;
         identity["previous model"] = ModelIdentity.Of(previous);
         identity["cells"] = cells.Hash();
         foreach (var (earlier, index) in company.Earlier.Select((e, i) => (e, i))) identity[string.Create(CultureInfo.InvariantCulture, $"cells of stage {index + 1}")] = earlier.Hash();

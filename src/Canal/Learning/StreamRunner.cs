@@ -120,7 +120,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         OutputFolder.Create(folder);
         var settings = plan.Base.Settings with { Seed = seed };
         var identity = Hash([
-            StageTrainer.SoftwareVersion, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(fresh),
+            StageTrainer.SoftwareVersion, device.Numerics, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(fresh),
             .. settings.Describe().Select(s => $"{s.Key}={s.Value}"), .. sources.Select((s, i) => cells.PretrainHash(s, names[i], fresh.Panel)),
         ]);
         var marker = Path.Combine(folder, "base.identity");
@@ -156,7 +156,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
             var stage = cells.Stage(plan.Stages[index], model.Panel);
             var company = Company(ablation, index, cells, model, full);
             var identity = Hash([
-                StageTrainer.SoftwareVersion, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(model),
+                StageTrainer.SoftwareVersion, device.Numerics, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(model),
                 stage.Hash(), .. settings.Describe().Select(s => $"{s.Key}={s.Value}"),
                 .. plan.Tests.Select(t => $"{t.Name}|{cells.TestHash(t, model.Panel)}|{string.Join(',', t.Merge)}"),
                 company.Budget?.ToString() ?? "", .. company.Earlier.Select(e => e.Hash()),

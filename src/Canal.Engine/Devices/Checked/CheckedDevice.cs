@@ -28,6 +28,9 @@ public sealed class CheckedDevice : Device
     }
 
     /// <inheritdoc/>
+    public override string Numerics => inner.Numerics;
+
+    /// <inheritdoc/>
     public override DeviceKind Kind => inner.Kind;
 
     /// <inheritdoc/>

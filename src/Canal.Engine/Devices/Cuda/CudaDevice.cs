@@ -45,6 +45,9 @@ public sealed class CudaDevice : Device
     public override DType ActivationType(bool training) => training ? Precision.Training : Precision.Forward;
 
     /// <inheritdoc/>
+    public override string Numerics => $"{Precision.Name}, {Runtime.Description}";
+
+    /// <inheritdoc/>
     public override string Description => $"{Runtime.Description}, {Precision.Name}";
 
     /// <summary>Whether this device runs an operation, given by the type of its arguments.</summary>
