@@ -34,7 +34,7 @@ internal static class CudaLibraries
         foreach (var version in versions)
         {
             var name = library.FileName(version);
-            if (NativeLibrary.TryLoad(name, out var handle)) return new(handle, MappedFile(name), "");
+            if (NativeLibrary.TryLoad(name, out var handle)) return new(handle, MappedFile(library.BaseName, name), "");
             foreach (var path in folders.Select(folder => Path.Combine(folder, name)).Where(File.Exists))
             {
                 handle = Open(library, path, out var reason);
@@ -79,15 +79,15 @@ internal static class CudaLibraries
         }
     }
 
-    /// <summary>The path from which the loader took a library known by its name; the name itself where the system does not tell.</summary>
-    private static string MappedFile(string name)
+    /// <summary>The path from which the loader took a library known by its name; the name itself where the system does not tell. The driver's file is <c>libcuda.so.535.261.03</c>, so only the base name is sure.</summary>
+    private static string MappedFile(string baseName, string name)
     {
         try
         {
             foreach (var line in File.ReadLines("/proc/self/maps"))
             {
                 var start = line.IndexOf('/', StringComparison.Ordinal);
-                if (start >= 0 && Path.GetFileName(line.AsSpan(start)).StartsWith(name, StringComparison.Ordinal)) return line[start..];
+                if (start >= 0 && Path.GetFileName(line.AsSpan(start)).StartsWith(baseName, StringComparison.Ordinal)) return line[start..];
             }
         }
         catch (Exception hidden) when (hidden is IOException or UnauthorizedAccessException)

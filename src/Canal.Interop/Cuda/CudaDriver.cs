@@ -76,7 +76,7 @@ public sealed unsafe class CudaDriver
         }
         // The version first: an old driver may also fail to start, and its age is what can be cured. A stub answers neither.
         int number;
-        var call = "cuDriverGetVersion";
+        var (call, about) = ("cuDriverGetVersion", library.File);
         var status = functions.cuDriverGetVersion(&number);
         if (status == CudaStatus.Success && Number(number) is var told && told < OldestVersion)
         {
@@ -84,10 +84,10 @@ public sealed unsafe class CudaDriver
         }
         if (status == CudaStatus.Success)
         {
-            call = "cuInit";
+            (call, about) = ("cuInit", $"{library.File}, CUDA {Number(number)}");
             status = functions.cuInit(0);
         }
-        if (status != CudaStatus.Success) throw Error(functions, status, call, library.File, "");
+        if (status != CudaStatus.Success) throw Error(functions, status, call, about, "");
         if (exports.Missing.Count > 0)
         {
             throw new CudaException(CudaProblem.DriverTooOld, $"the NVIDIA driver ({library.File}) lacks {string.Join(", ", exports.Missing)}", CudaErrors.UpdateDriver);

@@ -26,13 +26,13 @@ public sealed class CudaDriverTests
     }
 
     [SkippableTheory]
-    [InlineData("fail=cuInit:34", CudaProblem.StubLibrary, 34, "cuInit: CUDA_ERROR_STUB_LIBRARY (34) (FILE); this is the toolkit's stub, not a driver: take its folder out of LD_LIBRARY_PATH or CANAL_CUDA, and install NVIDIA's driver")]
+    [InlineData("fail=cuInit:34", CudaProblem.StubLibrary, 34, "cuInit: CUDA_ERROR_STUB_LIBRARY (34) (FILE, CUDA 12.4); this is the toolkit's stub, not a driver: take its folder out of LD_LIBRARY_PATH or CANAL_CUDA, and install NVIDIA's driver")]
     [InlineData("fail=cuDriverGetVersion:34", CudaProblem.StubLibrary, 34, "cuDriverGetVersion: CUDA_ERROR_STUB_LIBRARY (34) (FILE); this is the toolkit's stub")]
-    [InlineData("fail=cuInit:100", CudaProblem.NoDevice, 100, "cuInit: CUDA_ERROR_NO_DEVICE (100), no CUDA-capable device is detected (FILE); see whether nvidia-smi lists a GPU, whether CUDA_VISIBLE_DEVICES hides it")]
-    [InlineData("fail=cuInit:803", CudaProblem.DriverFailed, 803, "cuInit: SystemDriverMismatch (803) (FILE); the driver was updated while it ran: restart the machine")]
-    [InlineData("fail=cuInit:802", CudaProblem.DriverFailed, 802, "cuInit: SystemNotReady (802) (FILE); the fabric between this machine's GPUs is not up")]
-    [InlineData("fail=cuInit:999", CudaProblem.DriverFailed, 999, "cuInit: Unknown (999) (FILE); see whether nvidia-smi works")]
-    [InlineData("fail=cuInit:123", CudaProblem.DriverFailed, 123, "cuInit: 123 (123) (FILE); this is a defect of the program or of the driver")]
+    [InlineData("fail=cuInit:100", CudaProblem.NoDevice, 100, "cuInit: CUDA_ERROR_NO_DEVICE (100), no CUDA-capable device is detected (FILE, CUDA 12.4); see whether nvidia-smi lists a GPU, whether CUDA_VISIBLE_DEVICES hides it")]
+    [InlineData("fail=cuInit:803", CudaProblem.DriverFailed, 803, "cuInit: SystemDriverMismatch (803) (FILE, CUDA 12.4); the driver was updated while it ran: restart the machine")]
+    [InlineData("fail=cuInit:802", CudaProblem.DriverFailed, 802, "cuInit: SystemNotReady (802) (FILE, CUDA 12.4); the fabric between this machine's GPUs is not up")]
+    [InlineData("fail=cuInit:999", CudaProblem.DriverFailed, 999, "cuInit: Unknown (999) (FILE, CUDA 12.4); see whether nvidia-smi works")]
+    [InlineData("fail=cuInit:123", CudaProblem.DriverFailed, 123, "cuInit: 123 (123) (FILE, CUDA 12.4); this is a defect of the program or of the driver")]
     [InlineData("version=11070", CudaProblem.DriverTooOld, 0, "the NVIDIA driver (FILE) serves CUDA 11.7, Canal needs 11.8 or newer; update NVIDIA's driver to 525 or newer")]
     [InlineData("version=11040;fail=cuInit:999", CudaProblem.DriverTooOld, 0, "the NVIDIA driver (FILE) serves CUDA 11.4, Canal needs 11.8 or newer; update NVIDIA's driver to 525 or newer")]
     public void A_driver_that_does_not_do_is_told_with_its_cure(string settings, CudaProblem problem, int code, string message)

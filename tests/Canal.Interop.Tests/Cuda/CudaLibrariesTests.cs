@@ -71,6 +71,15 @@ public sealed class CudaLibrariesTests : IDisposable
         Assert.Contains("libm.so.6", found.File, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public void The_file_behind_a_soname_is_told()
+    {
+        // The driver's soname is libcuda.so.1, its file is named after the driver's version.
+        var file = SharedLibraryBuilder.Build(folder["libcanaldriver.so.535.1"], "extern \"C\" int value() { return 1; }", "-Wl,-soname,libcanaldriver.so.1");
+        NativeLibrary.Load(file);
+        Assert.Equal(file, CudaLibraries.Load(new CudaLibrary("CANAL_TEST_PROBE", "libcanaldriver.so", ["1"]), null, [], int.MaxValue).File);
+    }
+
     [Fact]
     public void Cuda_installations_and_wheels_are_searched()
     {
