@@ -11,7 +11,6 @@ internal static class Exponentials
         FavorForward forward => 2 * Features(forward.Sizes),
         FavorBackward backward => 3 * Features(backward.Sizes),
         GeneAttention attention => 3 * Features(attention.Sizes),
-        EncoderBlockForward block => (2 * Features(block.Sizes)) + ((long)block.X.Shape.Rows * block.Weights.W1.Shape.Rows),
         GeluForward gelu => gelu.X.Count,
         GeluBackward gelu => 2 * gelu.X.Count,
         CrossEntropyForward loss => loss.Logits.Count,
@@ -21,7 +20,7 @@ internal static class Exponentials
     };
 
     /// <summary>Whether most of the arithmetic is products of features, which tensor cores do in half precision.</summary>
-    public static bool IsAttention(IOperation operation) => operation is FavorForward or FavorBackward or GeneAttention or EncoderBlockForward;
+    public static bool IsAttention(IOperation operation) => operation is FavorForward or FavorBackward or GeneAttention;
 
     private static long Features(FavorSizes sizes) => (long)sizes.Cells * sizes.Tokens * sizes.Heads * sizes.Features;
 }

@@ -37,6 +37,13 @@ internal sealed class RecordingDevice : Device
 
     protected override void Execute<TOp>(in TOp operation, ref OperationDescription description)
     {
+        if (operation is EncoderBlockForward block)
+        {
+            using var scratch = Memory.Rent(Math.Max(1, description.ScratchBytes));
+            var parts = new Parts(this);
+            EncoderBlockParts.Run(block, scratch, ref parts);
+            return;
+        }
         var run = new OperationRun
         {
             Name = TOp.Name,
@@ -51,6 +58,12 @@ internal sealed class RecordingDevice : Device
         runtime.Current = run;
         inner.Run(in operation);
         runtime.Current = null;
+    }
+
+    // A card runs a block as its parts, and each is told by itself.
+    private readonly struct Parts(RecordingDevice device) : IOperationSink
+    {
+        public void Take<TOp>(in TOp operation) where TOp : struct, IOperation => device.Run(in operation);
     }
 
     private static bool IsHalf(ReadOnlySpan<TensorUse> uses)
