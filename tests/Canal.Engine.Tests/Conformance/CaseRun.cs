@@ -6,7 +6,7 @@ using Canal.Testing;
 
 namespace Canal.Engine.Tests.Conformance;
 
-/// <summary>The tensors of one case on one device, guarded where they are float32.</summary>
+/// <summary>The tensors of one case on one device, guarded where they are floating-point.</summary>
 internal sealed class CaseRun : IDisposable
 {
     private readonly OperationCase operation;
@@ -15,8 +15,8 @@ internal sealed class CaseRun : IDisposable
     private readonly Dictionary<string, Tensor> integers = [];
     private readonly Func<string, Tensor> tensor;
 
-    /// <summary>Fresh tensors; accumulated ones start at <paramref name="accumulators"/>, or at zero.</summary>
-    public CaseRun(OperationCase operation, Device device, Func<Argument, float[]>? accumulators = null)
+    /// <summary>Fresh tensors; accumulated ones start at <paramref name="accumulators"/>, or at zero. Aligned to one element, or to 32 bytes and more.</summary>
+    public CaseRun(OperationCase operation, Device device, Func<Argument, float[]>? accumulators = null, bool aligned = false)
     {
         (this.operation, this.device) = (operation, device);
         tensor = name => floats.TryGetValue(name, out var guarded) ? guarded.Tensor : integers.GetValueOrDefault(name);
@@ -28,8 +28,8 @@ internal sealed class CaseRun : IDisposable
                 continue;
             }
             floats[argument.Name] = argument.Access == Access.Write
-                ? new GuardedTensor(device, argument.Shape)
-                : new GuardedTensor(device, argument.Shape, argument.Access == Access.Accumulate && accumulators is not null ? accumulators(argument) : argument.Floats);
+                ? new GuardedTensor(device, argument.Type, argument.Shape, aligned)
+                : new GuardedTensor(device, argument.Type, argument.Shape, argument.Access == Access.Accumulate && accumulators is not null ? accumulators(argument) : argument.Floats, aligned);
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed class CaseRun : IDisposable
 
     private static byte[] InitialBytes(Argument argument) => argument.Values switch
     {
-        float[] v => MemoryMarshal.AsBytes(v.AsSpan()).ToArray(),
+        float[] v => Rounding.Bytes(argument.Type, v),
         int[] v => MemoryMarshal.AsBytes(v.AsSpan()).ToArray(),
         ushort[] v => MemoryMarshal.AsBytes(v.AsSpan()).ToArray(),
         _ => (byte[])argument.Values,

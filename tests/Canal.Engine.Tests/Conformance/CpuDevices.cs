@@ -5,7 +5,7 @@ using Canal.Engine.Devices.Cpu;
 namespace Canal.Engine.Tests.Conformance;
 
 /// <summary>The processor: three vector widths, one to seven threads.</summary>
-public sealed class CpuDevices : DeviceFamily
+public sealed class CpuDevices : DeviceFamily, IDeviceFamily
 {
     public CpuDevices()
     {
@@ -18,6 +18,9 @@ public sealed class CpuDevices : DeviceFamily
         }
         All.Add(new CheckedDevice(new CpuDevice(new CpuOptions { Threads = 2 })));
     }
+
+    /// <inheritdoc/>
+    public static bool HasHalf => false;
 
     /// <inheritdoc/>
     public override Device Watched => All[2];

@@ -2,6 +2,13 @@ using Canal.Engine.Devices;
 
 namespace Canal.Engine.Tests.Conformance;
 
+/// <summary>What is known of a family before there are devices: which cases are named.</summary>
+public interface IDeviceFamily
+{
+    /// <summary>Whether the devices compute in half precision; the cases that need it are left out where they do not.</summary>
+    static abstract bool HasHalf { get; }
+}
+
 /// <summary>Devices that must all give the same bits. The first is the one compared with.</summary>
 public abstract class DeviceFamily : IDisposable
 {

@@ -6,7 +6,7 @@ using Canal.Testing.Emulator;
 namespace Canal.Engine.Tests.Conformance;
 
 /// <summary>The CUDA device on the emulator: several orders of threads, numbers of workers and sizes of card.</summary>
-public sealed class EmulatedDevices : DeviceFamily
+public sealed class EmulatedDevices : DeviceFamily, IDeviceFamily
 {
     public EmulatedDevices()
     {
@@ -16,6 +16,9 @@ public sealed class EmulatedDevices : DeviceFamily
         All.Add(new CudaDevice(new EmulatedRuntime(order: 17, workers: 2, multiprocessors: 3), new CudaOptions()));
         All.Add(new CheckedDevice(new CudaDevice(new EmulatedRuntime(order: 5), new CudaOptions())));
     }
+
+    /// <inheritdoc/>
+    public static bool HasHalf => true;
 
     /// <inheritdoc/>
     public override Device Watched => All[0];

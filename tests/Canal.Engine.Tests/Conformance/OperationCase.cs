@@ -1,11 +1,12 @@
 using System.Numerics;
 using Canal.Engine.Devices;
 using Canal.Engine.Tensors;
+using Canal.Testing;
 
 namespace Canal.Engine.Tests.Conformance;
 
 /// <summary>An operation with arguments of one shape, and what it should compute: in float64 the truth, in float32 the plain
-/// implementation whose error sets the tolerance (style R25, R26).</summary>
+/// implementation whose error, rounded to the output's type, sets the tolerance (style R25, R26).</summary>
 public abstract class OperationCase
 {
     /// <summary>Operation, shape and variant.</summary>
@@ -22,6 +23,9 @@ public abstract class OperationCase
 
     /// <summary>Whether accumulating twice gives exactly twice: the finished sum is added once.</summary>
     public virtual bool AccumulatesExactly => true;
+
+    /// <summary>Whether a device must compute in half precision to run it; to convert is not to compute.</summary>
+    public bool NeedsHalf => Operation != typeof(Operations.Convert) && Arguments.Any(a => a.IsFloat && Rounding.IsHalf(a.Type));
 
     /// <summary>Runs the operation.</summary>
     public abstract void Run(Device device, Func<string, Tensor> tensor);
