@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Canal.Cli.Commands;
+using Canal.Interop.Cuda;
 using Canal.Testing;
 
 namespace Canal.Cli.Tests;
@@ -32,6 +34,7 @@ public sealed class DoctorCommandTests : IDisposable
     {
         var found = Doctor("/nowhere/libcuda.so.1", "/nowhere/libcublas.so.12");
         Assert.Null(found["gpu 0"]);
+        Assert.Equal("cpu (what --device auto takes: no GPU can be used)", found["device"]!.GetValue<string>());
         Assert.StartsWith("MISSING: the CUDA driver was not found: CANAL_CUDA names /nowhere/libcuda.so.1, which does not load: ", found["cuda driver"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.EndsWith("; install NVIDIA's driver for this machine's GPU (525 or newer), or name its library in CANAL_CUDA", found["cuda driver"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.StartsWith("MISSING: cuBLAS was not found: CANAL_CUBLAS names /nowhere/libcublas.so.12", found["cublas"]!.GetValue<string>(), StringComparison.Ordinal);
@@ -49,6 +52,19 @@ public sealed class DoctorCommandTests : IDisposable
         var found = Doctor(fake.Path, fake.Path)[part]!.GetValue<string>();
         Assert.StartsWith(start, found, StringComparison.Ordinal);
         Assert.Contains(word, found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, true, true, "cuda:0 (what --device auto takes)")]
+    [InlineData(true, true, false, "cpu (what --device auto takes: no GPU can be used)")]
+    [InlineData(true, false, true, "cpu (what --device auto takes: no GPU can be used)")]
+    [InlineData(false, true, true, "cpu (what --device auto takes: gpu 0 cannot be used, cuda:1 can)")]
+    public void TheDeviceThatAutoTakesIsTold(bool firstWillDo, bool cublas, bool nvrtc, string expected)
+    {
+        CudaFoundDevice Gpu(int ordinal, bool willDo) => new(new CudaDevice(ordinal, "Card", new Version(willDo ? 8 : 6, 0), 1, 1, 1, 1, 1), willDo ? null : new CudaLack(CudaProblem.DeviceTooOld, "old", "new"));
+        var part = new CudaPart(new Version(12, 4), "file", null);
+        var findings = new CudaFindings(part, [Gpu(0, firstWillDo), Gpu(1, true)], cublas ? part : part with { Lack = new CudaLack(CudaProblem.CublasFailed, "refuses", "cure") });
+        Assert.Equal(expected, CudaFindingRows.Device(findings, nvrtc).Line);
     }
 
     [Fact]

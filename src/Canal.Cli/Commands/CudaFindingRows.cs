@@ -21,6 +21,15 @@ internal static class CudaFindingRows
         yield return Part("cublas", "", findings.Cublas);
     }
 
+    /// <summary>What <c>--device auto</c> takes: the first GPU where all that it needs is there, otherwise the CPU.</summary>
+    public static Finding Device(CudaFindings findings, bool hasCompiler)
+    {
+        if (!findings.Usable || !hasCompiler) return new Finding("device", "cpu (what --device auto takes: no GPU can be used)");
+        if (findings.Devices[0].Lack is null) return new Finding("device", "cuda:0 (what --device auto takes)");
+        var others = findings.Devices.Where(found => found.Lack is null).Select(found => string.Create(CultureInfo.InvariantCulture, $"cuda:{found.Device.Ordinal}"));
+        return new Finding("device", $"cpu (what --device auto takes: gpu 0 cannot be used, {string.Join(", ", others)} can)");
+    }
+
     private static Finding Part(string name, string prefix, CudaPart part) => Row(name, part.Version is null ? "" : $"{prefix}{part.Version} ({part.File})", part.Lack);
 
     private static Finding Row(string name, string found, CudaLack? lack) => lack switch

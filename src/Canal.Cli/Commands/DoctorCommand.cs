@@ -46,8 +46,9 @@ internal sealed class DoctorCommand : CommonOptions, ICommand
         yield return Hdf5();
         var cuda = CudaProbe.Run();
         foreach (var row in CudaFindingRows.Of(cuda)) yield return row;
-        yield return Nvrtc(cuda.Driver.Version?.Major ?? int.MaxValue);
-        yield return new("device", "cpu (this version has no GPU device)");
+        var nvrtc = Nvrtc(cuda.Driver.Version?.Major ?? int.MaxValue);
+        yield return nvrtc;
+        yield return CudaFindingRows.Device(cuda, hasCompiler: nvrtc.Trouble.Length == 0);
     }
 
     private static Finding Hdf5()
