@@ -1,6 +1,7 @@
 // expand_tokens.cu: sparse cells to dense tokens.
 // Math     tokens[b, :] = 0, then tokens[b, positions[e]] = bins[e] for the entries e of cell b; the last position stays 0
-//          A cell names each position once. A position that is not below T - 1 is dropped and an offset beyond E is cut: nothing is written outside.
+//          A cell names each position once. A position that is not below T - 1 (65535: not in the panel) is passed over and an offset beyond E is
+//          cut: nothing is written outside.
 // Shapes   tokens [B, T] uint8   offsets [B + 1] int32   positions [E] uint16   bins [E] uint8
 // Launch   block 256, any grid.x; a block takes a cell's EXPAND_CHUNK positions and looks through all of the cell's entries; no shared memory
 // Traffic  reads 3·E bytes for every EXPAND_CHUNK positions of T, writes B·T bytes

@@ -5,10 +5,13 @@ namespace Canal.Engine.Operations;
 /// <summary>Expands sparse cells into dense tokens: zero everywhere but at the expressed genes. The last position is the trailing token 0.</summary>
 /// <param name="Tokens">UInt8 [B, T], written.</param>
 /// <param name="Offsets">Int32 [B + 1]: where each cell's entries start in Positions and Bins.</param>
-/// <param name="Positions">UInt16 [E]: position of the gene in the panel, below T - 1.</param>
+/// <param name="Positions">UInt16 [E]: position of the gene in the panel, below T - 1 and once a cell, or <see cref="Nowhere"/>.</param>
 /// <param name="Bins">UInt8 [E]: its token.</param>
 public readonly record struct ExpandTokens(Tensor Tokens, Tensor Offsets, Tensor Positions, Tensor Bins) : IOperation
 {
+    /// <summary>The position of a gene that counts in its cell's total and is not in the panel: its entry is passed over.</summary>
+    public const ushort Nowhere = ushort.MaxValue;
+
     /// <inheritdoc/>
     public static string Name => "expand_tokens";
 

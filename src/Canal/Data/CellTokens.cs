@@ -1,3 +1,5 @@
+using Canal.Engine.Operations;
+
 namespace Canal.Data;
 
 /// <summary>Sparse tokens and log features of one cell on a gene panel.</summary>
@@ -14,7 +16,7 @@ public static class CellTokens
     public static int Fill(GenePanel panel, ReadOnlySpan<int> places, ReadOnlySpan<double> counts, Span<ushort> positions, Span<byte> bins, Span<bool> expressed)
     {
         ArgumentNullException.ThrowIfNull(panel);
-        var (total, n) = (Total(counts), 0);
+        var (total, n) = (BinRule.Total(counts), 0);
         for (var i = 0; i < places.Length; i++)
         {
             var position = panel.PositionOf(places[i]);
@@ -32,7 +34,7 @@ public static class CellTokens
     public static int FillLogFeatures(GenePanel panel, ReadOnlySpan<int> places, ReadOnlySpan<double> counts, Span<ushort> positions, Span<float> values)
     {
         ArgumentNullException.ThrowIfNull(panel);
-        var (total, n) = (Total(counts), 0);
+        var (total, n) = (BinRule.Total(counts), 0);
         for (var i = 0; i < places.Length; i++)
         {
             var position = panel.PositionOf(places[i]);
@@ -41,12 +43,5 @@ public static class CellTokens
             n++;
         }
         return n;
-    }
-
-    private static double Total(ReadOnlySpan<double> counts)
-    {
-        var total = 0.0;
-        foreach (var count in counts) total += count;
-        return total;
     }
 }

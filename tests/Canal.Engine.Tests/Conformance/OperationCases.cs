@@ -20,6 +20,8 @@ public static class OperationCases
         .. ElementwiseCases.All,
         .. ActivationCases.All,
         .. LayerNormCases.All,
+        .. BinCountsCases.All,
+        .. ExpandTokensCases.All,
         .. EmbeddingCases.All,
         .. HeadFilterCases.All,
         .. CrossEntropyCases.All,

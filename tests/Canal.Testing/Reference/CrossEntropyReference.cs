@@ -13,8 +13,8 @@ public static class CrossEntropyReference
         for (var n = 0; n < labels.Length; n++)
         {
             if (labels[n] < 0 || labels[n] >= types) continue;
-            var p = Softmax(logits.AsSpan(n * types, types));
-            for (var k = 0; k < types; k++) losses[n] -= Target<T>(k, labels[n], types, smoothing) * T.Log(p[k]);
+            var z = logits.AsSpan(n * types, types);
+            for (var k = 0; k < types; k++) losses[n] -= Target<T>(k, labels[n], types, smoothing) * LogProbability<T>(z, k);
         }
         return losses;
     }
@@ -50,6 +50,15 @@ public static class CrossEntropyReference
             p[k] = T.One / sum;
         }
         return p;
+    }
+
+    // log p_k = -log sum_j exp(z_j - z_k), which overflows where another logit is far above: its difference is taken out.
+    private static T LogProbability<T>(ReadOnlySpan<T> z, int k) where T : IFloatingPointIeee754<T>
+    {
+        var (largest, sum) = (T.Zero, T.Zero);
+        foreach (var other in z) largest = T.Max(largest, other - z[k]);
+        foreach (var other in z) sum += T.Exp(other - z[k] - largest);
+        return -(largest + T.Log(sum));
     }
 
     private static T Target<T>(int k, int label, int types, double smoothing) where T : IFloatingPointIeee754<T> =>

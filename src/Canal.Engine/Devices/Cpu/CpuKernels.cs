@@ -49,7 +49,8 @@ internal sealed class CpuKernels
         kernels.Register<LayerNormForward>(LayerNormKernels.Forward<V>);
         kernels.Register<LayerNormBackward>(LayerNormKernels.Backward<V>);
 
-        // Embedding.cs
+        // BinCounts.cs, Embedding.cs
+        kernels.Register<BinCounts>(BinCountsKernel.Run);
         kernels.Register<ExpandTokens>(EmbeddingKernels.Expand);
         kernels.Register<EmbeddingForward>(EmbeddingKernels.Forward<V>);
         kernels.Register<EmbeddingBackward>(EmbeddingKernels.Backward<V>);

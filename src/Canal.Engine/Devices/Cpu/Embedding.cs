@@ -96,6 +96,7 @@ internal static unsafe class EmbeddingKernels
             cell.Clear();
             for (var e = first; e < last; e++)
             {
+                if (Positions[e] == ExpandTokens.Nowhere) continue;
                 if (Positions[e] >= Length - 1)
                 {
                     throw new ArgumentException(string.Create(

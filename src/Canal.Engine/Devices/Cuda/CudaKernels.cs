@@ -38,7 +38,8 @@ internal static class CudaKernels
         Register<HeadFilterForward>(HeadFilterLaunches.Forward);
         Register<HeadFilterBackward>(HeadFilterLaunches.Backward);
 
-        // Embedding.cs
+        // BinCounts.cs, Embedding.cs
+        Register<BinCounts>(BinCountsLaunches.Run);
         Register<ExpandTokens>(EmbeddingLaunches.Expand);
         Register<EmbeddingForward>(EmbeddingLaunches.Forward);
         Register<EmbeddingBackward>(EmbeddingLaunches.Backward);

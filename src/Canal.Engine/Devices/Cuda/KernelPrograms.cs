@@ -8,7 +8,7 @@ public static class KernelPrograms
         "elementwise", ["elementwise.cu", "bias.cu", "column_sum.cu", "gelu.cu", "relu.cu", "layer_norm.cu", "head_filter.cu"], []);
 
     /// <summary>Tokens, the encoder's input and the tables' gradients.</summary>
-    public static KernelProgram Embedding { get; } = new("embedding", ["expand_tokens.cu", "embedding.cu"], []);
+    public static KernelProgram Embedding { get; } = new("embedding", ["bin_counts.cu", "expand_tokens.cu", "embedding.cu"], []);
 
     /// <summary>What follows the logits, and the optimiser.</summary>
     public static KernelProgram Losses { get; } = new(

@@ -12,22 +12,29 @@ internal static class CrossEntropyCases
     {
         get
         {
-            foreach (var (n, k) in new[] { (1, 1), (1, 2), (31, 7), (67, 33), (129, 7), (14, 131) })
+            foreach (var (n, k) in new[] { (1, 1), (1, 2), (5, 1), (31, 7), (67, 33), (129, 7), (14, 131), (1, 1031), (2101, 3), (70, 65) })
             {
-                foreach (var (mean, smoothing) in new[] { (0.0, 0f), (0.0, 0.1f), (100.0, 0.1f) })
+                foreach (var (mean, deviation, smoothing) in new[] { (0.0, 4.0, 0f), (0.0, 4.0, 0.1f), (100.0, 4.0, 0.1f), (0.0, 1e4, 0.1f) })
                 {
                     var (matrix, rows) = (new Shape(n, k), new Shape(n));
                     // One row in some has no label, as masked positions that were not drawn.
                     Argument[] inputs =
                     [
-                        Argument.Read("logits", matrix, Sample.Normal(20, n * k, mean, 4)),
+                        Argument.Read("logits", matrix, Sample.Normal(20, n * k, mean, deviation)),
                         Argument.Read("labels", rows, Sample.Integers(21, n, n == 1 ? 0 : -1, n == 1 ? k : k + 1)),
                     ];
-                    var suffix = $"{matrix} mean {mean} smoothing {smoothing}";
+                    var suffix = $"{matrix} mean {mean} deviation {deviation} smoothing {smoothing}";
                     yield return new ForwardCase { Name = $"cross_entropy_forward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("loss", rows), .. inputs] };
                     yield return new BackwardCase { Name = $"cross_entropy_backward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("dlogits", matrix), .. inputs] };
                 }
             }
+            // Labels just outside on both sides, and far.
+            Argument[] outside =
+            [
+                Argument.Read("logits", new Shape(6, 5), Sample.Normal(28, 30, 0, 4)), Argument.Read("labels", new Shape(6), new[] { -1, 5, 4, 0, int.MaxValue, int.MinValue }),
+            ];
+            yield return new ForwardCase { Name = "cross_entropy_forward labels outside", Smoothing = 0.1f, Arguments = [Argument.Write("loss", new Shape(6)), .. outside] };
+            yield return new BackwardCase { Name = "cross_entropy_backward labels outside", Smoothing = 0.1f, Arguments = [Argument.Write("dlogits", new Shape(6, 5)), .. outside] };
         }
     }
 

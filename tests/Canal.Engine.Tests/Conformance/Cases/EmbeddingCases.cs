@@ -10,78 +10,42 @@ internal static class EmbeddingCases
 {
     private const int Kinds = 7;
 
+    // Edges of chunks, a batch, a whole transcriptome in few columns; tables of one token, of more than a block's groups hold, of all bytes.
+    private static readonly (int Cells, int Length, int Columns, int Kinds)[] Sizes =
+    [
+        (1, 1, 1, Kinds), (2, 31, 33, Kinds), (5, 67, 16, Kinds), (3, 1001, 20, Kinds), (1, 300, 200, Kinds),
+        (14, 1001, 4, Kinds), (1, 16907, 3, Kinds), (1, 256, 8, 1), (2, 300, 12, 40), (1, 1031, 33, 256),
+    ];
+
     public static IEnumerable<OperationCase> All
     {
         get
         {
-            foreach (var (cells, length, columns) in new[] { (1, 1, 1), (2, 31, 33), (5, 67, 16), (3, 1001, 20), (1, 300, 200) })
+            foreach (var (cells, length, columns, kinds) in Sizes)
             {
-                var (tokens, x) = (Argument.Read("tokens", new Shape(cells, length), Sample.Bytes(11, cells * length, Kinds)), new Shape(cells * length, columns));
-                var name = $"[{cells}, {length}, {columns}]";
-                yield return Expand(cells, length, name);
+                var (tokens, x) = (Argument.Read("tokens", new Shape(cells, length), Sample.Bytes(11, cells * length, kinds)), new Shape(cells * length, columns));
+                var name = $"[{cells}, {length}, {columns}]{(kinds == Kinds ? "" : $" of {kinds}")}";
                 yield return new ForwardCase
                 {
                     Name = $"embedding_forward {name}",
                     Arguments =
                     [
                         Argument.Write("x", x), tokens,
-                        Argument.Read("bins", new Shape(Kinds, columns), Sample.Normal(12, Kinds * columns)),
+                        Argument.Read("bins", new Shape(kinds, columns), Sample.Normal(12, kinds * columns)),
                         Argument.Read("genes", new Shape(length, columns), Sample.Normal(13, length * columns, 100)),
                     ],
                 };
                 foreach (var which in new[] { "both", "bins", "genes" })
                 {
-                    Argument[] outputs = [Argument.Accumulate("dbins", new Shape(Kinds, columns)), Argument.Accumulate("dgenes", new Shape(length, columns))];
+                    Argument[] outputs = [Argument.Accumulate("dbins", new Shape(kinds, columns)), Argument.Accumulate("dgenes", new Shape(length, columns))];
                     yield return new BackwardCase
                     {
+                        Kinds = kinds,
                         Name = $"embedding_backward {name} {which}",
                         Arguments = [.. outputs.Where(o => which == "both" || o.Name == "d" + which), Argument.Read("dx", x, Sample.Normal(14, x.Count, 1)), tokens],
                     };
                 }
             }
-        }
-    }
-
-    private static ExpandCase Expand(int cells, int length, string name)
-    {
-        // Cell b expresses every (b + 2)nd gene; the last position is the trailing token.
-        var (offsets, positions) = (new List<int> { 0 }, new List<ushort>());
-        for (var b = 0; b < cells; b++)
-        {
-            for (var t = b; t < length - 1; t += b + 2) positions.Add((ushort)t);
-            offsets.Add(positions.Count);
-        }
-        return new ExpandCase
-        {
-            Name = $"expand_tokens {name}",
-            Arguments =
-            [
-                Argument.WriteByte("tokens", new Shape(cells, length)),
-                Argument.Read("offsets", new Shape(cells + 1), offsets.ToArray()),
-                Argument.Read("positions", new Shape(positions.Count), positions.ToArray()),
-                Argument.Read("bins", new Shape(positions.Count), Array.ConvertAll(Sample.Integers(15, positions.Count, 1, 6), v => (byte)v)),
-            ],
-        };
-    }
-
-    private sealed class ExpandCase : OperationCase
-    {
-        public override Type Operation => typeof(ExpandTokens);
-
-        public override void Run(Device device, Func<string, Tensor> tensor) =>
-            device.Run(new ExpandTokens(tensor("tokens"), tensor("offsets"), tensor("positions"), tensor("bins")));
-
-        public override T[] Expect<T>(string output)
-        {
-            var (offsets, positions, bins) = (Integers("offsets"), Integers("positions"), Integers("bins"));
-            var tokens = new T[Arguments[0].Shape.Count];
-            Array.Fill(tokens, T.Zero);
-            for (var e = 0; e < positions.Length; e++)
-            {
-                var cell = offsets.Count(o => o <= e) - 1;
-                tokens[(cell * Arguments[0].Shape[1]) + positions[e]] = T.CreateChecked(bins[e]);
-            }
-            return tokens;
         }
     }
 
@@ -98,6 +62,8 @@ internal static class EmbeddingCases
 
     private sealed class BackwardCase : OperationCase
     {
+        public required int Kinds { get; init; }
+
         public override Type Operation => typeof(EmbeddingBackward);
 
         public override void Run(Device device, Func<string, Tensor> tensor) =>

@@ -19,19 +19,20 @@ internal static class HeadCases
                 yield return new DistillationForwardCase { Name = $"distillation_forward {shape}", Arguments = [Argument.Write("loss", new Shape(1)), .. inputs] };
                 yield return new DistillationBackwardCase { Name = $"distillation_backward {shape}", Arguments = [Argument.Accumulate("dz", shape), .. inputs] };
             }
-            foreach (var (b, k) in new[] { (1, 1), (3, 2), (31, 3), (67, 33), (129, 131) })
+            foreach (var (b, k) in new[] { (1, 1), (3, 2), (31, 3), (67, 33), (129, 131), (1, 1031) })
             {
-                foreach (var mean in new[] { 0.0, 100.0 })
+                foreach (var (mean, deviation) in new[] { (0.0, 3.0), (100.0, 3.0), (0.0, 1e4) })
                 {
                     yield return new PredictionCase
                     {
-                        Name = $"prediction [{b}, {k}] mean {mean}",
-                        Arguments = Prediction(b, k, Sample.Normal(24, b * k, mean, 3)),
+                        Name = $"prediction [{b}, {k}] mean {mean} deviation {deviation}",
+                        Arguments = Prediction(b, k, Sample.Normal(24, b * k, mean, deviation)),
                     };
                 }
             }
             yield return new PredictionCase { Name = "prediction ties", Arguments = Prediction(2, 5, new float[] { 1, 2, 2, 1, 2, 0, 0, 0, 0, 0 }) };
-            foreach (var (b, j, r) in new[] { (1, 1, 1), (3, 128, 33), (7, 5, 128) })
+            yield return new PredictionCase { Name = "prediction ties between lanes", Arguments = Prediction(3, 1031, Ties(3, 1031)) };
+            foreach (var (b, j, r) in new[] { (1, 1, 1), (1, 3, 1031), (3, 128, 33), (7, 5, 128) })
             {
                 yield return new MixingCase
                 {
@@ -46,6 +47,15 @@ internal static class HeadCases
                 };
             }
         }
+    }
+
+    // One value everywhere; two heights, the upper at few places; whole numbers from 0 to 3.
+    private static float[] Ties(int b, int k)
+    {
+        var logits = Array.ConvertAll(Sample.Integers(29, b * k, 0, 4), v => (float)v);
+        logits.AsSpan(0, 2 * k).Fill(1);
+        foreach (var place in new[] { 1030, 999, 1000, 31 }) logits[k + place] = 2;
+        return logits;
     }
 
     private static Argument[] Prediction(int b, int k, float[] logits) =>

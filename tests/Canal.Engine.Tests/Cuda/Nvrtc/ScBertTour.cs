@@ -71,7 +71,9 @@ internal sealed class ScBertTour
         using var tape = Tape.ForInference(device);
         var entries = new Shape(cells * ExpressedGenes);
         var tokens = device.Allocate(DType.UInt8, new Shape(cells, geometry.Positions));
-        device.Run(new ExpandTokens(tokens, device.Allocate(DType.Int32, new Shape(cells + 1)), device.Allocate(DType.UInt16, entries), device.Allocate(DType.UInt8, entries)));
+        var (offsets, bins) = (device.Allocate(DType.Int32, new Shape(cells + 1)), device.Allocate(DType.UInt8, entries));
+        device.Run(new BinCounts(bins, device.Allocate(entries), offsets));
+        device.Run(new ExpandTokens(tokens, offsets, device.Allocate(DType.UInt16, entries), bins));
         var output = model.Forward(tape, tokens, new EncoderPass(cells));
         var best = new Shape(cells, 3);
         device.Run(new Prediction(device.Allocate(DType.Int32, best), device.Allocate(best), device.Allocate(new Shape(cells)), output.Logits.Value, 0.8f));
