@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Canal.Benchmarks;
 using Canal.Cli.Terminal;
+using Canal.Engine.Devices;
 using Canal.Engine.Devices.Cpu;
 using Canal.Models;
 using CommandLine;
@@ -41,14 +42,20 @@ internal sealed class BenchCommand : EngineOptions, ICommand
         {
             throw new UserException($"--vector-bits {VectorBits}: this processor has {string.Join(", ", CpuBenchmark.VectorWidths)}");
         }
-        using (OpenDevice())
+        var (choice, cpu) = ChosenDevice();
+        cpu = cpu with { VectorBits = VectorBits };
+        Device Open()
         {
-            // Only to say what is wrong with --device, --precision and --threads: every job gets a device of its own.
+            var device = choice.Open(cpu, out var note);
+            if (note is not null) choice = choice with { Kind = "cpu" };
+            DeviceNote ??= note;
+            return device;
         }
-        var options = new CpuOptions { Threads = Threads == 0 ? null : Threads, VectorBits = VectorBits, MemoryLimit = MemoryLimitBytes is { } limit ? (nuint)limit : null };
+        var settings = Settings();
         using var progress = new ProgressPrinter(context);
-        var result = Benchmark.Run(options, Settings(), Json ? null : progress, context.Stop);
+        var result = Benchmark.Run(Open, settings, Json ? null : progress, context.Stop);
         progress.Dispose();
+        Say.Device(context, this);
         if (Json) context.Out.WriteLine(JsonSerializer.Serialize(BenchReport.Document(result), JsonOutput.Options));
         else BenchReport.Write(context.Out, result);
         foreach (var failure in result.Failures) context.Error.WriteLine("canal: " + failure + "; it was not timed, nor was any job");

@@ -14,6 +14,7 @@ internal static class BenchReport
     {
         Machine = new
         {
+            result.Device,
             Processor = Machine.Processor(),
             Cores = Environment.ProcessorCount,
             result.Threads,
@@ -39,6 +40,7 @@ internal static class BenchReport
             k.GigaflopsPerSecond,
             ShareOfPeak = k.GigaflopsPerSecond / result.PeakGigaflopsPerSecond,
             k.GigabytesPerSecond,
+            ShareOfLimit = result.Threads is null ? result.ShareOfLimit(k) : (double?)null,
         }),
         Jobs = result.Jobs.Select(j => new
         {
@@ -65,8 +67,8 @@ internal static class BenchReport
     /// <summary>The results for people.</summary>
     public static void Write(TextWriter output, BenchmarkResult result)
     {
-        output.WriteLine(Invariant($"{Machine.Processor()}, {Environment.ProcessorCount} cores; {result.Threads} threads, {result.VectorBits}-bit vectors; canal {Help.Version()}, {RuntimeInformation.FrameworkDescription}"));
-        output.WriteLine(Invariant($"Peak of this run: {result.PeakGigaflopsPerSecond:F0} GFLOP/s (fastest product, at its best); a copy on one thread moves {result.CopyGigabytesPerSecond:F1} GB/s."));
+        output.WriteLine(Invariant($"{Machine.Processor()}, {Environment.ProcessorCount} cores; device: {result.Device}; canal {Help.Version()}, {RuntimeInformation.FrameworkDescription}"));
+        output.WriteLine(Invariant($"Peak of this run: {result.PeakGigaflopsPerSecond:F0} GFLOP/s (fastest product, at its best); a copy{(result.Threads is null ? "" : " on one thread")} moves {result.CopyGigabytesPerSecond:F1} GB/s."));
         if (result.Jobs.Count > 0)
         {
             TextTable.Write(output, ["job", "tokens", "cells", "runs", "median", "p95", "best", "a cell", "cells/s", "GFLOP/s", "of peak", "pool", "scratch", "process"], result.Jobs.Select(j => (IReadOnlyList<string>)
@@ -88,7 +90,7 @@ internal static class BenchReport
             ]));
         }
         var timed = result.Kernels.Where(k => k.Timing is not null || !k.Check.Passed).ToList();
-        TextTable.Write(output, ["kernel", "size", "runs", "median", "p95", "GFLOP/s", "of peak", "GB/s", "error of allowed"], timed.Select(k => (IReadOnlyList<string>)
+        TextTable.Write(output, ["kernel", "size", "runs", "median", "p95", "GFLOP/s", "of peak", "GB/s", .. OnCards(result, "of limit"), "error of allowed"], timed.Select(k => (IReadOnlyList<string>)
         [
             k.Name,
             k.Size,
@@ -98,12 +100,16 @@ internal static class BenchReport
             k.Timing is null ? "-" : Invariant($"{k.GigaflopsPerSecond:F0}"),
             k.Timing is null ? "-" : Share(k.GigaflopsPerSecond, result),
             k.Timing is null ? "-" : Invariant($"{k.GigabytesPerSecond:F1}"),
+            .. OnCards(result, k.Timing is null ? "-" : Invariant($"{100 * result.ShareOfLimit(k):F0} %")),
             Invariant($"{k.Check.Error:F3}"),
         ]));
         output.WriteLine("Every kernel passed its check (float64, differences in float64, or the bits of its single operations) on this device before it was timed.");
         output.WriteLine("pool: high-water mark of tensors; scratch: the workers' part of it; process: most resident memory, the program included.");
         output.WriteLine("Not measured: " + string.Join("; ", BenchmarkResult.NotMeasured) + ".");
     }
+
+    // A processor's copy runs on one thread and its kernels on all: no limit to state.
+    private static string[] OnCards(BenchmarkResult result, string cell) => result.Threads is null ? [cell] : [];
 
     private static string Seconds(double seconds) => seconds < 0.001 ? Invariant($"{1e6 * seconds:F0} us") : seconds < 1 ? Invariant($"{1000 * seconds:G3} ms") : Invariant($"{seconds:G4} s");
 

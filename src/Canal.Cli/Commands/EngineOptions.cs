@@ -30,7 +30,7 @@ internal abstract class EngineOptions : CommonOptions
     public long? MemoryLimitBytes => MemoryLimit is null ? null : Sizes.Parse(MemoryLimit, "--memory-limit");
 
     /// <summary>Why the CPU computes where a card would have been taken; null otherwise. Known once the device is open.</summary>
-    public string? DeviceNote { get; private set; }
+    public string? DeviceNote { get; protected set; }
 
     /// <summary>What --device and --precision say, and the CPU's settings.</summary>
     /// <exception cref="UserException">There is no such device, precision or thread count.</exception>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
@@ -83,6 +84,15 @@ public abstract class Device : IDisposable
         var values = new T[from.Count];
         Read<T>(values, from);
         return values;
+    }
+
+    /// <summary>Seconds that the device takes for what <paramref name="run"/> asks of it, and waits for: on a card between two marks on it, so that the host's part does not count.</summary>
+    public virtual double Seconds(Action run)
+    {
+        var from = Stopwatch.GetTimestamp();
+        run();
+        Synchronise();
+        return Stopwatch.GetElapsedTime(from).TotalSeconds;
     }
 
     /// <summary>Waits until everything that was run is done.</summary>

@@ -87,17 +87,25 @@ public sealed record JobResult(string Name, string Unit, int Tokens, int Cells, 
 public sealed record JobMemory(ulong PoolBytes, ulong WorkerScratchBytes, ulong? ProcessBytes);
 
 /// <summary>Everything that one benchmark run found.</summary>
-/// <param name="Threads">Threads.</param>
-/// <param name="VectorBits">Vector width.</param>
+/// <param name="Device">The device, for people.</param>
+/// <param name="Threads">Threads of the CPU; null on a card.</param>
+/// <param name="VectorBits">Vector width of the CPU; null on a card.</param>
 /// <param name="PeakGigaflopsPerSecond">Fastest product of this run, at its best: shares of peak are stated against it.</param>
-/// <param name="CopyGigabytesPerSecond">Bytes read and written by a copy on one thread, by far larger than the caches.</param>
+/// <param name="CopyGigabytesPerSecond">Bytes read and written by a copy (on the CPU by one thread), by far larger than the caches.</param>
 /// <param name="Kernels">Single operations.</param>
 /// <param name="Jobs">Whole jobs.</param>
 /// <param name="Failures">Checks that failed; where there are any, the run has failed.</param>
 public sealed record BenchmarkResult(
-    int Threads, int VectorBits, double PeakGigaflopsPerSecond, double CopyGigabytesPerSecond, IReadOnlyList<KernelResult> Kernels, IReadOnlyList<JobResult> Jobs,
+    string Device, int? Threads, int? VectorBits, double PeakGigaflopsPerSecond, double CopyGigabytesPerSecond, IReadOnlyList<KernelResult> Kernels, IReadOnlyList<JobResult> Jobs,
     IReadOnlyList<string> Failures)
 {
+    /// <summary>The larger of the times that the run's own peak and copy rate allow, as a share of a kernel's median: what it reaches of its binding limit. NaN where not timed.</summary>
+    public double ShareOfLimit(KernelResult kernel)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        return kernel.Timing is null ? double.NaN : 1e-9 * Math.Max(kernel.Flops / PeakGigaflopsPerSecond, kernel.Bytes / CopyGigabytesPerSecond) / kernel.Timing.Median;
+    }
+
     /// <summary>What these numbers do not say.</summary>
     public static IReadOnlyList<string> NotMeasured { get; } =
     [

@@ -25,9 +25,12 @@ public sealed record Timing(int Runs, double Median, double P95, double Best)
     /// <param name="leastRuns">Fewest runs.</param>
     /// <param name="leastSeconds">Least time.</param>
     /// <param name="stop">Stops between two runs.</param>
-    public static Timing Measure(Action run, int leastRuns, double leastSeconds, CancellationToken stop)
+    /// <param name="clock">Runs once and tells the seconds; null for the clock on the wall.</param>
+    /// <param name="before">Done before each run and not timed; may be null.</param>
+    public static Timing Measure(Action run, int leastRuns, double leastSeconds, CancellationToken stop, Func<Action, double>? clock = null, Action? before = null)
     {
         ArgumentNullException.ThrowIfNull(run);
+        clock ??= OnTheWall;
         for (var start = Stopwatch.GetTimestamp(); ;)
         {
             run();
@@ -37,10 +40,16 @@ public sealed record Timing(int Runs, double Median, double P95, double Best)
         for (var total = 0.0; seconds.Count < leastRuns || total < leastSeconds; total += seconds[^1])
         {
             stop.ThrowIfCancellationRequested();
-            var from = Stopwatch.GetTimestamp();
-            run();
-            seconds.Add(Stopwatch.GetElapsedTime(from).TotalSeconds);
+            before?.Invoke();
+            seconds.Add(clock(run));
         }
         return Of(seconds);
+    }
+
+    private static double OnTheWall(Action run)
+    {
+        var from = Stopwatch.GetTimestamp();
+        run();
+        return Stopwatch.GetElapsedTime(from).TotalSeconds;
     }
 }

@@ -32,6 +32,16 @@ public sealed class BenchmarkTests
         Assert.Equal((5, 6), (timing.Runs, runs));
     }
 
+    [Fact]
+    public void AKernelReachesAShareOfTheLimitThatBinds()
+    {
+        var result = new BenchmarkResult("a card", null, null, 1000, 100, [], [], []);
+        KernelResult Kernel(long flops, long bytes) => new("k", "", new CheckResult("", 0), flops, bytes, new Timing(1, 0.5, 0.5, 0.5));
+        Assert.Equal(0.2, result.ShareOfLimit(Kernel(100_000_000_000, 1_000_000_000)), 1e-12);     // 0.1 s of arithmetic, 0.01 s of copying
+        Assert.Equal(0.4, result.ShareOfLimit(Kernel(100_000_000_000, 20_000_000_000)), 1e-12);    // 0.2 s of copying
+        Assert.True(double.IsNaN(result.ShareOfLimit(Kernel(1, 1) with { Timing = null })));
+    }
+
     [SkippableTheory]
     [InlineData(512)]
     [InlineData(256)]

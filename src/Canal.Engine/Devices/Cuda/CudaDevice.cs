@@ -129,6 +129,18 @@ public sealed class CudaDevice : Device
     }
 
     /// <inheritdoc/>
+    public override double Seconds(Action run)
+    {
+        var from = Runtime.Mark();
+        run();
+        var to = Runtime.Mark();
+        var milliseconds = Runtime.ElapsedMilliseconds(from, to);
+        Runtime.FreeMark(from);
+        Runtime.FreeMark(to);
+        return milliseconds / 1000;
+    }
+
+    /// <inheritdoc/>
     public override void Synchronise() => Runtime.Synchronise();
 
     /// <summary>Waits for the device, frees all memory that was returned and closes the runtime.</summary>
