@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Tensors;
 
@@ -11,32 +10,37 @@ namespace Canal.Testing.Emulator;
 /// </summary>
 public sealed unsafe class EmulatedRuntime : ICudaRuntime
 {
-    private static readonly Dictionary<KernelProgram, EmulatorLibrary> Libraries = [];
-    private readonly List<Kernel> kernels = [null!];
+    private readonly EmulatorLibrary emulator = EmulatorLibrary.Instance.Value;
+    private readonly List<EmulatedKernel> kernels = [null!];
     private readonly List<List<Action>?> graphs = [null];
-    private readonly int order, workers;
+    private readonly EmulatorOptions options;
     private List<Action>? captured;
     private nuint allocated;
     private long marks;
 
     /// <summary>A runtime for an architecture.</summary>
     /// <param name="architecture">Compute capability times ten.</param>
-    /// <param name="order">Order of a block's threads: 0 forward, 1 reverse, otherwise a seed.</param>
+    /// <param name="order">Order of threads and blocks: 0 forward, 1 reverse, otherwise a seed.</param>
     /// <param name="workers">OS threads that share the blocks of a launch.</param>
     /// <param name="multiprocessors">Multiprocessors to claim.</param>
     public EmulatedRuntime(int architecture = 80, int order = 0, int workers = 1, int multiprocessors = 4)
-    {
-        (Architecture, this.order, this.workers, Multiprocessors) = (architecture, order, workers, multiprocessors);
-    }
+        : this(new EmulatorOptions { Order = order, Workers = workers }, architecture, multiprocessors) { }
+
+    /// <summary>A runtime with all options.</summary>
+    /// <param name="options">How kernels are run.</param>
+    /// <param name="architecture">Compute capability times ten.</param>
+    /// <param name="multiprocessors">Multiprocessors to claim.</param>
+    public EmulatedRuntime(EmulatorOptions options, int architecture = 80, int multiprocessors = 4) =>
+        (this.options, Architecture, Multiprocessors) = (options, architecture, multiprocessors);
 
     /// <summary>Skips the running test where there is no compiler for the kernels.</summary>
-    public static void Require() => Skip.IfNot(IsPossible, "g++ is not there to build the kernels for the emulator");
+    public static void Require() => Skip.IfNot(IsPossible, "no g++ to build the kernels for the emulator with");
 
     /// <summary>Whether the emulator can be built here.</summary>
-    public static bool IsPossible => EmulatorBuild.IsPossible;
+    public static bool IsPossible => BuildCache.IsPossible;
 
     /// <inheritdoc/>
-    public string Description => $"CUDA emulator, sm_{Architecture}, thread order {order}, {workers} workers";
+    public string Description => $"CUDA emulator, sm_{Architecture}, thread order {options.Order}, {options.Workers} workers";
 
     /// <inheritdoc/>
     public int Architecture { get; }
@@ -75,9 +79,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     /// <inheritdoc/>
     public nint Load(KernelProgram program, string kernel)
     {
-        var library = Library(program);
-        var kinds = library.Find(kernel) ?? throw new CudaKernelException($"Program {program.Name} has no kernel {kernel}.");
-        kernels.Add(new Kernel(library, Encoding.ASCII.GetBytes(kernel + '\0'), kernel, kinds));
+        kernels.Add(EmulatedProgram.Of(program).Find(kernel) ?? throw new CudaKernelException($"Program {program.Name} has no kernel {kernel}."));
         return kernels.Count - 1;
     }
 
@@ -95,7 +97,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
             throw new InvalidOperationException($"{target.Name}: no card takes {shape}.");
         }
         Launches++;
-        if (captured is null) target.Library.Launch(target.NativeName, shape, arguments.Values, workers, order);
+        if (captured is null) emulator.Launch(target.Address, shape, arguments.Values, options);
         else Capture(target, shape, arguments.Values.ToArray());
     }
 
@@ -106,9 +108,8 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
         {
             throw new InvalidOperationException($"No product of {product.Operands} gives {product.Result}.");
         }
-        var library = Library(KernelPrograms.Elementwise);
-        if (captured is null) library.Multiply(product);
-        else Capture(library, product);
+        if (captured is null) emulator.Multiply(product);
+        else Capture(product);
     }
 
     /// <inheritdoc/>
@@ -172,26 +173,14 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     public void Dispose() { }
 
     // Apart from their callers: a lambda's captured variables are allocated where the method begins.
-    private void Capture(Kernel kernel, LaunchShape shape, ulong[] values) =>
-        captured!.Add(() => kernel.Library.Launch(kernel.NativeName, shape, values, workers, order));
+    private void Capture(EmulatedKernel kernel, LaunchShape shape, ulong[] values) => captured!.Add(() => emulator.Launch(kernel.Address, shape, values, options));
 
-    private void Capture(EmulatorLibrary library, MatrixProduct product) => captured!.Add(() => library.Multiply(product));
+    private void Capture(MatrixProduct product) => captured!.Add(() => emulator.Multiply(product));
 
     private void Capture(nint to, nint from, nuint bytes) => captured!.Add(() => Buffer.MemoryCopy((void*)from, (void*)to, bytes, bytes));
-
-    private static EmulatorLibrary Library(KernelProgram program)
-    {
-        lock (Libraries)
-        {
-            if (!Libraries.TryGetValue(program, out var library)) Libraries.Add(program, library = new EmulatorLibrary(EmulatorBuild.Library(program)));
-            return library;
-        }
-    }
 
     private void ForbidInCapture(string what)
     {
         if (captured is not null) throw new InvalidOperationException($"A {what} in a captured step.");
     }
-
-    private sealed record Kernel(EmulatorLibrary Library, byte[] NativeName, string Name, ArgumentKind[] Kinds);
 }

@@ -1,81 +1,78 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Text;
 using Canal.Engine.Devices.Cuda;
 
 namespace Canal.Testing.Emulator;
 
-/// <summary>Builds kernel programs for the emulator with g++, at first use, kept by a hash of everything that goes in.</summary>
+/// <summary>Compiles the emulator's runtime, and kernel programs against it: an object file a .cu file, so that a change rebuilds one.</summary>
 internal static class EmulatorBuild
 {
-    private static readonly string Folder = Path.Combine(Path.GetTempPath(), "canal-emulator-" + Environment.UserName);
-    private static readonly string Emulator = Path.Combine(Root(), "tests", "emulator");
-
     // Contraction off: the host would fuse where a plain implementation does not, and the bits would depend on the processor's instructions.
+    // Names of one program stay its own: programs hold instances of the same templates for different geometries.
     private static readonly string[] Options =
-        ["-O2", "-march=native", "-ffp-contract=off", "-std=c++17", "-fPIC", "-fno-strict-aliasing", "-w", "-DCANAL_EMULATOR"];
+        ["-O2", "-g1", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-strict-aliasing", "-I" + BuildCache.Sources];
 
-    /// <summary>Whether g++ can be started; without it tests of the emulated device are skipped.</summary>
-    public static bool IsPossible { get; } = CanCompile();
+    // Stack clash protection: a large frame must not step over the page that guards a fiber's stack.
+    private static readonly string[] KernelOptions = ["-w", "-DCANAL_EMULATOR", "-fstack-clash-protection"];
+    private static readonly string[] ProductOptions = ["-O3", "-ffp-contract=fast"];
+    private static readonly string Defects = Path.Combine(BuildCache.Sources, "defects");
 
-    /// <summary>The shared library of a program, built if it is not there yet.</summary>
-    public static string Library(KernelProgram program)
+    /// <summary>The runtime: fibers, launches, matrix products.</summary>
+    public static string Runtime()
     {
-        var text = new StringBuilder(string.Join(' ', Options)).Append(program.Source).AppendJoin(' ', program.Defines);
-        foreach (var file in Directory.GetFiles(Emulator).Order(StringComparer.Ordinal)) text.Append(File.ReadAllText(file));
-        foreach (var (name, source) in KernelSources.All.OrderBy(pair => pair.Key, StringComparer.Ordinal)) text.Append(name).Append(source);
-        text.Append(Processor());
-        var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..24];
-        var library = Path.Combine(Folder, $"{program.Name}-{key}.so");
-        if (File.Exists(library)) return library;
-
-        var work = Path.Combine(Folder, $"{program.Name}-{key}-{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(work);
-        try
-        {
-            foreach (var (name, source) in KernelSources.All) File.WriteAllText(Path.Combine(work, name), source);
-            var main = Path.Combine(work, program.Name + ".cpp");
-            File.WriteAllText(main, program.Source);
-            var built = Path.Combine(work, "built.so");
-            Compile([.. Options, .. program.Defines.Select(define => "-D" + define), "-shared", "-I" + Emulator, "-I" + work, "-o", built,
-                Path.Combine(Emulator, "emulator.cpp"), main, "-lpthread"]);
-            File.Move(built, library, overwrite: true);
-        }
-        finally
-        {
-            Directory.Delete(work, recursive: true);
-        }
-        return library;
+        var sources = Directory.GetFiles(BuildCache.Sources, "*.cpp").Where(file => Path.GetFileName(file) != "program.cpp").Order(StringComparer.Ordinal).ToArray();
+        string[] objects = [.. sources.AsParallel().AsOrdered().Select(file => Object(file, Path.GetFileName(file) == "multiply.cpp" ? ["-Wall", .. ProductOptions] : ["-Wall"]))];
+        return BuildCache.File("runtime", ".so", objects, path => BuildCache.Compile(["-shared", "-Wl,-Bsymbolic", "-o", path, .. objects, "-lpthread"]));
     }
 
-    private static void Compile(string[] arguments)
+    /// <summary>A kernel program, linked with a runtime.</summary>
+    public static string Program(KernelProgram program, string runtime)
     {
-        using var process = Process.Start(new ProcessStartInfo("g++", arguments) { RedirectStandardError = true })!;
-        var log = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0) throw new CudaKernelException($"g++ does not compile the kernels for the emulator:\n{log}");
+        var headers = Sources().Where(pair => pair.Key.EndsWith(".cuh", StringComparison.Ordinal)).OrderBy(pair => pair.Key, StringComparer.Ordinal).ToArray();
+        string[] defines = [.. program.Defines.Select(define => "-D" + define)];
+        string[] objects =
+        [
+            Object(Path.Combine(BuildCache.Sources, "program.cpp"), ["-Wall"]),
+            .. program.Files.AsParallel().AsOrdered().Select(file => KernelObject(file, headers, defines)),
+        ];
+        return BuildCache.File(program.Name, ".so", [.. objects, runtime],
+            path => BuildCache.Compile(["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", path, .. objects, runtime]));
     }
 
-    private static bool CanCompile()
+    private static string Object(string file, string[] options) =>
+        BuildCache.File(Path.GetFileNameWithoutExtension(file), ".o", [.. Options, .. options, File.ReadAllText(file), .. Headers()],
+            path => BuildCache.Compile([.. Options, .. options, "-c", "-o", path, file]));
+
+    private static string KernelObject(string file, KeyValuePair<string, string>[] headers, string[] defines)
     {
-        try
+        var text = Sources()[file];
+        string[] options = [.. Options, .. KernelOptions, .. defines];
+        return BuildCache.File(Path.GetFileNameWithoutExtension(file), ".o", [.. options, file, text, .. headers.SelectMany(pair => new[] { pair.Key, pair.Value }), .. Headers()], path =>
         {
-            using var process = Process.Start(new ProcessStartInfo("g++", ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-            process!.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
+            // The compiler's messages and the emulator's name the file as it is called in kernels/.
+            var work = path + ".sources";
+            Directory.CreateDirectory(work);
+            try
+            {
+                foreach (var (name, source) in headers) File.WriteAllText(Path.Combine(work, name), source);
+                File.WriteAllText(Path.Combine(work, file), text);
+                BuildCache.Compile([.. options, "-I" + work, "-c", "-o", path, "-x", "c++", Path.Combine(work, file)]);
+            }
+            finally
+            {
+                Directory.Delete(work, recursive: true);
+            }
+        });
     }
 
-    // -march=native: a library of another processor may not run here.
-    private static string Processor() => File.Exists("/proc/cpuinfo")
-        ? string.Join('\n', File.ReadLines("/proc/cpuinfo").Where(line => line.StartsWith("model name", StringComparison.Ordinal) || line.StartsWith("flags", StringComparison.Ordinal)).Distinct())
-        : "";
+    // The kernels as the assembly holds them, and the defects that tests plant.
+    private static Dictionary<string, string> Sources()
+    {
+        var sources = KernelSources.All.ToDictionary();
+        if (Directory.Exists(Defects))
+        {
+            foreach (var file in Directory.GetFiles(Defects, "*.cu")) sources.Add(Path.GetFileName(file), File.ReadAllText(file));
+        }
+        return sources;
+    }
 
-    private static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", ".."));
+    private static IEnumerable<string> Headers() => Directory.GetFiles(BuildCache.Sources, "*.h").Order(StringComparer.Ordinal).Select(File.ReadAllText);
 }

@@ -4,47 +4,54 @@ using Canal.Engine.Devices.Cuda;
 
 namespace Canal.Testing.Emulator;
 
-/// <summary>A loaded kernel program of the emulator.</summary>
+/// <summary>The emulator's runtime library.</summary>
 internal sealed unsafe class EmulatorLibrary
 {
-    private readonly delegate* unmanaged<byte*, int*, byte**, int> find;
-    private readonly delegate* unmanaged<byte*, uint, uint, uint, uint, uint, uint, uint, void**, int, int, int> launch;
-    private readonly delegate* unmanaged<int, int, int, void*, int, void*, int, void*, int, int, int, int, int, int, void> multiply;
+    private const int MessageCapacity = 4096;
+    private readonly delegate* unmanaged<nint, uint*, uint*, uint, void**, int, NativeOptions*, byte*, int, int> launch;
+    private readonly delegate* unmanaged<int, int, int, void*, int, void*, int, void*, int, int, int, int, int, int, int, void> multiply;
 
-    public EmulatorLibrary(string file)
+    private EmulatorLibrary(string file)
     {
+        File = file;
         var handle = NativeLibrary.Load(file);
-        find = (delegate* unmanaged<byte*, int*, byte**, int>)NativeLibrary.GetExport(handle, "emulator_kernel");
-        launch = (delegate* unmanaged<byte*, uint, uint, uint, uint, uint, uint, uint, void**, int, int, int>)NativeLibrary.GetExport(handle, "emulator_launch");
-        multiply = (delegate* unmanaged<int, int, int, void*, int, void*, int, void*, int, int, int, int, int, int, void>)NativeLibrary.GetExport(handle, "emulator_multiply");
+        launch = (delegate* unmanaged<nint, uint*, uint*, uint, void**, int, NativeOptions*, byte*, int, int>)NativeLibrary.GetExport(handle, "emulator_launch");
+        multiply = (delegate* unmanaged<int, int, int, void*, int, void*, int, void*, int, int, int, int, int, int, int, void>)NativeLibrary.GetExport(handle, "emulator_multiply");
     }
 
-    /// <summary>The kinds of a kernel's arguments; null where there is no such kernel.</summary>
-    public ArgumentKind[]? Find(string kernel)
-    {
-        int count;
-        byte* kinds;
-        fixed (byte* name = Encoding.ASCII.GetBytes(kernel + '\0'))
-        {
-            if (find(name, &count, &kinds) != 0) return null;
-        }
-        return [.. new Span<byte>(kinds, count).ToArray().Select(kind => (ArgumentKind)kind)];
-    }
+    /// <summary>The library of this process, built and loaded at first use.</summary>
+    public static Lazy<EmulatorLibrary> Instance { get; } = new(() => new EmulatorLibrary(EmulatorBuild.Runtime()));
 
-    /// <summary>Runs a kernel to its end; <paramref name="order"/> is that of the threads: 0 forward, 1 reverse, otherwise a seed.</summary>
-    public void Launch(byte[] kernel, in LaunchShape shape, ReadOnlySpan<ulong> values, int workers, int order)
+    /// <summary>Its file, for linking.</summary>
+    public string File { get; }
+
+    /// <summary>Runs a kernel to its end.</summary>
+    /// <exception cref="KernelDefectException">The kernel has a defect.</exception>
+    public void Launch(nint kernel, in LaunchShape shape, ReadOnlySpan<ulong> values, EmulatorOptions options)
     {
         var arguments = stackalloc void*[KernelArguments.Capacity];
+        var grid = stackalloc uint[3] { (uint)shape.GridX, (uint)shape.GridY, (uint)shape.GridZ };
+        var block = stackalloc uint[3] { (uint)shape.BlockX, (uint)shape.BlockY, 1 };
+        var native = new NativeOptions { Order = options.Order, PerturbExponentials = options.PerturbExponentials ? (byte)1 : (byte)0, TruncateProducts = options.TruncateProducts ? (byte)1 : (byte)0 };
+        var message = stackalloc byte[MessageCapacity];
         fixed (ulong* bits = values)
-        fixed (byte* name = kernel)
         {
             for (var i = 0; i < values.Length; i++) arguments[i] = bits + i;
-            var status = launch(name, (uint)shape.GridX, (uint)shape.GridY, (uint)shape.GridZ, (uint)shape.BlockX, (uint)shape.BlockY, 1, (uint)shape.SharedBytes, arguments, workers, order);
-            if (status != 0) throw new InvalidOperationException($"The emulator refuses {Encoding.ASCII.GetString(kernel).TrimEnd('\0')} with {shape}: status {status}.");
+            if (launch(kernel, grid, block, (uint)shape.SharedBytes, arguments, options.Workers, &native, message, MessageCapacity) == 0) return;
         }
+        throw new KernelDefectException(Marshal.PtrToStringUTF8((nint)message)!);
     }
 
+    /// <summary>A matrix product.</summary>
     public void Multiply(in MatrixProduct p) => multiply(
         p.M, p.N, p.K, (void*)p.C, p.RowC, (void*)p.A, p.RowA, (void*)p.B, p.RowB,
-        (int)p.Operands, (int)p.Result, p.TransposeA ? 1 : 0, p.TransposeB ? 1 : 0, p.Accumulate ? 1 : 0);
+        (int)p.Operands, (int)p.Result, p.TransposeA ? 1 : 0, p.TransposeB ? 1 : 0, p.Accumulate ? 1 : 0, p.Tf32 ? 1 : 0);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct NativeOptions
+    {
+        public int Order;
+        public byte PerturbExponentials;
+        public byte TruncateProducts;
+    }
 }
