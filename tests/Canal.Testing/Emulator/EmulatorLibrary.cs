@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Canal.Engine.Devices.Cuda;
 
 namespace Canal.Testing.Emulator;
