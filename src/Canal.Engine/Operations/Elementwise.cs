@@ -3,7 +3,7 @@ using Canal.Engine.Tensors;
 namespace Canal.Engine.Operations;
 
 /// <summary>Sets every element to one value.</summary>
-/// <param name="Y">Any shape, float32.</param>
+/// <param name="Y">Any shape; half precision on CUDA too.</param>
 /// <param name="Value">The value.</param>
 public readonly record struct Fill(Tensor Y, float Value) : IOperation
 {
@@ -11,12 +11,12 @@ public readonly record struct Fill(Tensor Y, float Value) : IOperation
     public static string Name => "fill";
 
     /// <inheritdoc/>
-    public void Describe(ref OperationDescription d) => d.Use(Y, Access.Write, Y.Shape);
+    public void Describe(ref OperationDescription d) => d.UseActivation(Y, Access.Write, Y.Shape);
 }
 
 /// <summary>y += x, the second writer of a gradient.</summary>
-/// <param name="Y">Any shape, float32.</param>
-/// <param name="X">The same shape.</param>
+/// <param name="Y">Any shape; half precision on CUDA too.</param>
+/// <param name="X">The same shape and type.</param>
 public readonly record struct Add(Tensor Y, Tensor X) : IOperation
 {
     /// <inheritdoc/>
@@ -25,8 +25,8 @@ public readonly record struct Add(Tensor Y, Tensor X) : IOperation
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(Y, Access.Accumulate, Y.Shape);
-        d.Use(X, Access.Read, Y.Shape);
+        d.UseActivation(Y, Access.Accumulate, Y.Shape);
+        d.UseActivation(X, Access.Read, Y.Shape, like: Y);
         d.Work(Y.Count);
     }
 }
@@ -50,9 +50,9 @@ public readonly record struct Convert(Tensor Y, Tensor X) : IOperation
 }
 
 /// <summary>Preloads a product's target: y[n, c] = bias[c] (+ residual[n, c]).</summary>
-/// <param name="Y">[N, C].</param>
+/// <param name="Y">[N, C]; half precision on CUDA too.</param>
 /// <param name="Bias">[C].</param>
-/// <param name="Residual">[N, C] or none.</param>
+/// <param name="Residual">[N, C] or none, float32.</param>
 public readonly record struct BroadcastBias(Tensor Y, Tensor Bias, Tensor Residual) : IOperation
 {
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ public readonly record struct BroadcastBias(Tensor Y, Tensor Bias, Tensor Residu
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(Y, Access.Write, new Shape(Y.Shape.Rows, Y.Shape.Columns));
+        d.UseActivation(Y, Access.Write, new Shape(Y.Shape.Rows, Y.Shape.Columns));
         d.Use(Bias, Access.Read, new Shape(Y.Shape.Columns));
         d.UseOptional(Residual, Access.Read, Y.Shape);
         d.Work(Residual.IsNone ? 0 : Y.Count);
@@ -70,7 +70,7 @@ public readonly record struct BroadcastBias(Tensor Y, Tensor Bias, Tensor Residu
 
 /// <summary>The gradient of a bias: dbias[c] += sum over rows of dy[n, c].</summary>
 /// <param name="DBias">[C], accumulated.</param>
-/// <param name="DY">[N, C].</param>
+/// <param name="DY">[N, C]; half precision on CUDA too.</param>
 public readonly record struct ColumnSum(Tensor DBias, Tensor DY) : IOperation
 {
     /// <inheritdoc/>
@@ -80,7 +80,7 @@ public readonly record struct ColumnSum(Tensor DBias, Tensor DY) : IOperation
     public void Describe(ref OperationDescription d)
     {
         d.Use(DBias, Access.Accumulate, new Shape(DY.Shape.Columns));
-        d.Use(DY, Access.Read, new Shape(DY.Shape.Rows, DY.Shape.Columns));
+        d.UseActivation(DY, Access.Read, new Shape(DY.Shape.Rows, DY.Shape.Columns));
         d.Scratch(RowReduction.ScratchBytes(DY.Shape.Rows, DY.Shape.Columns));
         d.CudaScratch(RowReduction.CudaScratchBytes(DY.Shape.Rows, DY.Shape.Columns));
         d.Work(DY.Count);

@@ -3,8 +3,8 @@ using Canal.Engine.Tensors;
 namespace Canal.Engine.Operations;
 
 /// <summary>Exact GELU, y = x (1 + erf(x / sqrt 2)) / 2, forward.</summary>
-/// <param name="Y">Any shape, float32; may be the same tensor as <paramref name="X"/> only where the backward pass does not need X.</param>
-/// <param name="X">The same shape.</param>
+/// <param name="Y">Any shape; half precision on CUDA too. May be the same tensor as <paramref name="X"/> only where the backward pass does not need X.</param>
+/// <param name="X">The same shape and type.</param>
 public readonly record struct GeluForward(Tensor Y, Tensor X) : IOperation
 {
     /// <inheritdoc/>
@@ -13,15 +13,15 @@ public readonly record struct GeluForward(Tensor Y, Tensor X) : IOperation
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(Y, Access.Write, X.Shape);
-        d.Use(X, Access.Read, X.Shape);
+        d.UseActivation(Y, Access.Write, X.Shape, like: X);
+        d.UseActivation(X, Access.Read, X.Shape);
         d.Work(20L * X.Count);
     }
 }
 
 /// <summary>Exact GELU, y = x (1 + erf(x / sqrt 2)) / 2, backward.</summary>
 /// <param name="DX">Gradient of the input; written, or added to when <paramref name="Accumulate"/>. May be DY in place when written.</param>
-/// <param name="DY">Gradient of the output.</param>
+/// <param name="DY">Gradient of the output; all three are of one type, half precision on CUDA too.</param>
 /// <param name="X">Input of the forward pass.</param>
 /// <param name="Accumulate">Whether DX is added to.</param>
 public readonly record struct GeluBackward(Tensor DX, Tensor DY, Tensor X, bool Accumulate = false) : IOperation
@@ -32,9 +32,9 @@ public readonly record struct GeluBackward(Tensor DX, Tensor DY, Tensor X, bool 
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(DX, Accumulate ? Access.Accumulate : Access.Write, X.Shape);
-        d.Use(DY, Access.Read, X.Shape);
-        d.Use(X, Access.Read, X.Shape);
+        d.UseActivation(DX, Accumulate ? Access.Accumulate : Access.Write, X.Shape, like: X);
+        d.UseActivation(DY, Access.Read, X.Shape, like: X);
+        d.UseActivation(X, Access.Read, X.Shape);
         d.Work(20L * X.Count);
     }
 }

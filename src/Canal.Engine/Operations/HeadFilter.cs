@@ -4,7 +4,7 @@ namespace Canal.Engine.Operations;
 
 /// <summary>The head's one filter over the width: u[n] = relu(w . y[n] + b), a number a gene.</summary>
 /// <param name="U">[N].</param>
-/// <param name="Y">[N, C].</param>
+/// <param name="Y">[N, C]; half precision on CUDA too.</param>
 /// <param name="W">[C].</param>
 /// <param name="Bias">[1].</param>
 public readonly record struct HeadFilterForward(Tensor U, Tensor Y, Tensor W, Tensor Bias) : IOperation
@@ -17,7 +17,7 @@ public readonly record struct HeadFilterForward(Tensor U, Tensor Y, Tensor W, Te
     {
         var (n, c) = (Y.Shape.Rows, Y.Shape.Columns);
         d.Use(U, Access.Write, new Shape(n));
-        d.Use(Y, Access.Read, new Shape(n, c));
+        d.UseActivation(Y, Access.Read, new Shape(n, c));
         d.Use(W, Access.Read, new Shape(c));
         d.Use(Bias, Access.Read, new Shape(1));
         d.Work(2L * n * c);
@@ -30,7 +30,7 @@ public readonly record struct HeadFilterForward(Tensor U, Tensor Y, Tensor W, Te
 /// <param name="DBias">[1], accumulated; none where frozen.</param>
 /// <param name="DU">[N].</param>
 /// <param name="U">[N], the forward output.</param>
-/// <param name="Y">[N, C].</param>
+/// <param name="Y">[N, C]; half precision on CUDA too, then DY as well.</param>
 /// <param name="W">[C].</param>
 public readonly record struct HeadFilterBackward(Tensor DY, Tensor DW, Tensor DBias, Tensor DU, Tensor U, Tensor Y, Tensor W) : IOperation
 {
@@ -41,12 +41,12 @@ public readonly record struct HeadFilterBackward(Tensor DY, Tensor DW, Tensor DB
     public void Describe(ref OperationDescription d)
     {
         var (n, c) = (Y.Shape.Rows, Y.Shape.Columns);
-        d.UseOptional(DY, Access.Write, new Shape(n, c));
+        if (!DY.IsNone) d.UseActivation(DY, Access.Write, new Shape(n, c), like: Y);
         d.UseOptional(DW, Access.Accumulate, new Shape(c));
         d.UseOptional(DBias, Access.Accumulate, new Shape(1));
         d.Use(DU, Access.Read, new Shape(n));
         d.Use(U, Access.Read, new Shape(n));
-        d.Use(Y, Access.Read, new Shape(n, c));
+        d.UseActivation(Y, Access.Read, new Shape(n, c));
         d.Use(W, Access.Read, new Shape(c));
         if (!DW.IsNone || !DBias.IsNone)
         {

@@ -102,7 +102,11 @@ public ref struct OperationDescription
 
     /// <summary>Declares activations or their gradients: float32 everywhere, or half precision on a device that computes with it.</summary>
     public void UseActivation(Tensor tensor, Access access, Shape expected, [CallerArgumentExpression(nameof(tensor))] string argument = "") =>
-        Use(tensor, access, expected, Kind == DeviceKind.Cuda && tensor.Type is DType.Float16 or DType.BFloat16 ? tensor.Type : DType.Float32, argument);
+        Use(tensor, access, expected, ActivationType(tensor), argument);
+
+    /// <summary>Declares activations of the same element type as others.</summary>
+    public void UseActivation(Tensor tensor, Access access, Shape expected, Tensor like, [CallerArgumentExpression(nameof(tensor))] string argument = "") =>
+        Use(tensor, access, expected, ActivationType(like), argument);
 
     /// <summary>Declares activations that may be <see cref="Tensor.None"/>.</summary>
     public void UseOptionalActivation(Tensor tensor, Access access, Shape expected, [CallerArgumentExpression(nameof(tensor))] string argument = "")
@@ -125,6 +129,9 @@ public ref struct OperationDescription
 
     /// <summary>Declares scratch memory of each worker thread of the CPU, in bytes.</summary>
     public void WorkerScratch(nuint bytes) => WorkerScratchBytes = Kind == DeviceKind.Cpu ? nuint.Max(WorkerScratchBytes, bytes) : 0;
+
+    private readonly DType ActivationType(Tensor tensor) =>
+        Kind == DeviceKind.Cuda && tensor.Type is DType.Float16 or DType.BFloat16 ? tensor.Type : DType.Float32;
 
     /// <summary>Checks that every declared tensor is present and has the declared type and shape.</summary>
     /// <exception cref="ArgumentException">Says operation, argument, shape found and shape expected.</exception>

@@ -12,24 +12,35 @@ internal static class ActivationCases
     {
         get
         {
-            foreach (var (n, c) in OperationCases.Shapes)
+            foreach (var (n, c, type, suffix) in OperationCases.Typed((130, 136)))
             {
-                var shape = new Shape(n, c);
                 foreach (var mean in new[] { 0.0, 100.0, -4.0 })
                 {
-                    var x = Argument.Read("x", shape, Sample.Normal(5, n * c, mean, 2));
-                    var y = Argument.Read("y", shape, Array.ConvertAll(x.Floats, v => MathF.Max(v, 0)));
-                    var dy = Argument.Read("dy", shape, Sample.Normal(6, n * c, mean));
-                    yield return new GeluForwardCase { Name = $"gelu_forward {shape} mean {mean}", Arguments = [Argument.Write("y", shape), x] };
-                    yield return new ReluForwardCase { Name = $"relu_forward {shape} mean {mean}", Arguments = [Argument.Write("y", shape), x] };
-                    foreach (var accumulate in new[] { false, true })
-                    {
-                        var (dx, suffix) = (Argument.Gradient("dx", shape, accumulate), accumulate ? " accumulate" : "");
-                        yield return new GeluBackwardCase { Name = $"gelu_backward {shape} mean {mean}{suffix}", Arguments = [dx, dy, x], Accumulate = accumulate };
-                        yield return new ReluBackwardCase { Name = $"relu_backward {shape} mean {mean}{suffix}", Arguments = [dx, dy, y], Accumulate = accumulate };
-                    }
+                    var (x, dy) = (Sample.Normal(5, n * c, mean, 2), Sample.Normal(6, n * c, mean));
+                    foreach (var operation in Cases($"[{n}, {c}] mean {mean}{suffix}", new Shape(n, c), type, x, dy)) yield return operation;
                 }
             }
+            // Either side of where erf and exp change their formulas, where they vanish, and where x^2 overflows.
+            float[] edges = [0, 1e-38f, 1e-7f, 0.5f, 1, 1.41f, 1.42f, 3, 5.5f, 5.6f, 9, 13, 14.4f, 20, 88, 1e4f, 3e19f, 3e38f];
+            foreach (var (type, suffix) in new[] { (DType.Float32, ""), (DType.BFloat16, " bf16") })
+            {
+                float[] x = [.. edges, .. edges.Select(v => -v)];
+                foreach (var operation in Cases($"edges{suffix}", new Shape(x.Length), type, x, Sample.Normal(6, x.Length))) yield return operation;
+            }
+        }
+    }
+
+    private static IEnumerable<OperationCase> Cases(string name, Shape shape, DType type, float[] inputs, float[] gradients)
+    {
+        var (x, dy) = (Argument.Read("x", shape, inputs, type), Argument.Read("dy", shape, gradients, type));
+        var y = Argument.Read("y", shape, Array.ConvertAll(x.Floats, v => MathF.Max(v, 0)), type);
+        yield return new GeluForwardCase { Name = $"gelu_forward {name}", Arguments = [Argument.Write("y", shape, type), x] };
+        yield return new ReluForwardCase { Name = $"relu_forward {name}", Arguments = [Argument.Write("y", shape, type), x] };
+        foreach (var accumulate in new[] { false, true })
+        {
+            var (dx, suffix) = (Argument.Gradient("dx", shape, accumulate, type), accumulate ? " accumulate" : "");
+            yield return new GeluBackwardCase { Name = $"gelu_backward {name}{suffix}", Arguments = [dx, dy, x], Accumulate = accumulate };
+            yield return new ReluBackwardCase { Name = $"relu_backward {name}{suffix}", Arguments = [dx, dy, y], Accumulate = accumulate };
         }
     }
 

@@ -13,21 +13,32 @@ internal static class ElementwiseCases
     {
         get
         {
-            foreach (var (n, c) in OperationCases.Shapes)
+            foreach (var (n, c, type, suffix) in OperationCases.Typed((130, 136)))
             {
                 var (matrix, row) = (new Shape(n, c), new Shape(c));
-                yield return new FillCase { Name = $"fill {matrix}", Arguments = [Argument.Write("y", matrix)] };
-                yield return new AddCase { Name = $"add {matrix}", Arguments = [Argument.Accumulate("y", matrix), Argument.Read("x", matrix, Sample.Normal(1, n * c, 100))] };
-                yield return new ConvertCase { Name = $"convert {matrix}", Arguments = [Argument.Write("y", matrix), Argument.Read("x", matrix, Sample.Normal(1, n * c, 100))] };
-                Argument[] broadcast = [Argument.Write("y", matrix), Argument.Read("bias", row, Sample.Normal(2, c, 100))];
-                yield return new BroadcastCase { Name = $"broadcast_bias {matrix}", Arguments = broadcast };
-                yield return new BroadcastCase { Name = $"broadcast_bias {matrix} residual", Arguments = [.. broadcast, Argument.Read("residual", matrix, Sample.Normal(3, n * c, -3))] };
+                yield return new FillCase { Name = $"fill {matrix}{suffix}", Arguments = [Argument.Write("y", matrix, type)] };
+                var x = Argument.Read("x", matrix, Sample.Normal(1, n * c, 100), type);
+                yield return new AddCase { Name = $"add {matrix}{suffix}", Arguments = [Argument.Accumulate("y", matrix, type), x] };
+                foreach (var to in new[] { DType.Float32, DType.Float16, DType.BFloat16 })
+                {
+                    yield return new ConvertCase { Name = $"convert {matrix}{suffix} to {to}", Arguments = [Argument.Write("y", matrix, to), x] };
+                }
+                Argument[] broadcast = [Argument.Write("y", matrix, type), Argument.Read("bias", row, Sample.Normal(2, c, 100))];
+                yield return new BroadcastCase { Name = $"broadcast_bias {matrix}{suffix}", Arguments = broadcast };
+                yield return new BroadcastCase
+                {
+                    Name = $"broadcast_bias {matrix}{suffix} residual",
+                    Arguments = [.. broadcast, Argument.Read("residual", matrix, Sample.Normal(3, n * c, -3))],
+                };
+            }
+            foreach (var (n, c, type, suffix) in OperationCases.Typed(OperationCases.RowShapes))
+            {
                 foreach (var mean in new[] { 0.0, 100.0 })
                 {
                     yield return new ColumnSumCase
                     {
-                        Name = $"column_sum {matrix} mean {mean}",
-                        Arguments = [Argument.Accumulate("dbias", row), Argument.Read("dy", matrix, Sample.Normal(4, n * c, mean))],
+                        Name = $"column_sum [{n}, {c}] mean {mean}{suffix}",
+                        Arguments = [Argument.Accumulate("dbias", new Shape(c)), Argument.Read("dy", new Shape(n, c), Sample.Normal(4, n * c, mean), type)],
                     };
                 }
             }

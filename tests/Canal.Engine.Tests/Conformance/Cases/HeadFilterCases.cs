@@ -12,22 +12,22 @@ internal static class HeadFilterCases
     {
         get
         {
-            foreach (var (n, c) in OperationCases.Shapes)
+            foreach (var (n, c, type, suffix) in OperationCases.Typed(OperationCases.RowShapes))
             {
                 var (matrix, rows, channels, one) = (new Shape(n, c), new Shape(n), new Shape(c), new Shape(1));
-                var y = Argument.Read("y", matrix, Sample.Normal(16, n * c, 0.5));
+                var y = Argument.Read("y", matrix, Sample.Normal(16, n * c, 0.5), type);
                 var w = Argument.Read("w", channels, Sample.Normal(17, c));
                 yield return new ForwardCase
                 {
-                    Name = $"head_filter_forward {matrix}",
+                    Name = $"head_filter_forward {matrix}{suffix}",
                     Arguments = [Argument.Write("u", rows), y, w, Argument.Read("bias", one, new[] { 0.25f })],
                 };
                 var u = Argument.Read("u", rows, Array.ConvertAll(Sample.Normal(18, n), v => MathF.Max(v, 0)));
                 Argument[] inputs = [Argument.Read("du", rows, Sample.Normal(19, n, 1)), u, y, w];
                 Argument[] parameters = [Argument.Accumulate("dw", channels), Argument.Accumulate("dbias", one)];
-                yield return new BackwardCase { Name = $"head_filter_backward {matrix}", Arguments = [Argument.Write("dy", matrix), .. parameters, .. inputs] };
-                yield return new BackwardCase { Name = $"head_filter_backward {matrix} first", Arguments = [.. parameters, .. inputs] };
-                yield return new BackwardCase { Name = $"head_filter_backward {matrix} frozen", Arguments = [Argument.Write("dy", matrix), .. inputs] };
+                yield return new BackwardCase { Name = $"head_filter_backward {matrix}{suffix}", Arguments = [Argument.Write("dy", matrix, type), .. parameters, .. inputs] };
+                yield return new BackwardCase { Name = $"head_filter_backward {matrix}{suffix} first", Arguments = [.. parameters, .. inputs] };
+                yield return new BackwardCase { Name = $"head_filter_backward {matrix}{suffix} frozen", Arguments = [Argument.Write("dy", matrix, type), .. inputs] };
             }
         }
     }

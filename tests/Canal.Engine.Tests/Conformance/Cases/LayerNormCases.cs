@@ -14,7 +14,7 @@ internal static class LayerNormCases
     {
         get
         {
-            foreach (var (n, c) in OperationCases.Shapes)
+            foreach (var (n, c, type, half) in OperationCases.Typed(OperationCases.RowShapes))
             {
                 foreach (var mean in new[] { 0.0, 100.0 })
                 {
@@ -24,14 +24,14 @@ internal static class LayerNormCases
                     var beta = Argument.Read("beta", channels, Sample.Normal(9, c));
                     var (_, m, r) = LayerNormReference.Forward(Array.ConvertAll(x.Floats, v => (double)v), new double[c], new double[c], Epsilon);
                     var kept = new[] { Argument.Read("mean", rows, ToFloats(m)), Argument.Read("rstd", rows, ToFloats(r)) };
-                    var dy = Argument.Read("dy", matrix, Sample.Normal(10, n * c, mean / 50));
-                    var suffix = $"{matrix} mean {mean}";
+                    var dy = Argument.Read("dy", matrix, Sample.Normal(10, n * c, mean / 50), type);
+                    var suffix = $"{matrix} mean {mean}{half}";
                     yield return new ForwardCase
                     {
                         Name = $"layer_norm_forward {suffix}",
-                        Arguments = [Argument.Write("y", matrix), Argument.Write("mean", rows), Argument.Write("rstd", rows), x, gamma, beta],
+                        Arguments = [Argument.Write("y", matrix, type), Argument.Write("mean", rows), Argument.Write("rstd", rows), x, gamma, beta],
                     };
-                    if (n == 33) yield return new ForwardCase { Name = $"layer_norm_forward {suffix} frozen", Arguments = [Argument.Write("y", matrix), x, gamma, beta] };
+                    if (n == 33) yield return new ForwardCase { Name = $"layer_norm_forward {suffix} frozen", Arguments = [Argument.Write("y", matrix, type), x, gamma, beta] };
                     Argument[] parameters = [Argument.Accumulate("dgamma", channels), Argument.Accumulate("dbeta", channels)];
                     Argument[] inputs = [dy, x, .. kept, gamma];
                     yield return new BackwardCase { Name = $"layer_norm_backward {suffix}", Arguments = [Argument.Write("dx", matrix), .. parameters, .. inputs] };
