@@ -71,7 +71,7 @@ public sealed class Adam : IDisposable
     {
         if (!isPrepared) throw new InvalidOperationException("Adam: prepare a step before it is run.");
         device.Run(new AdamUpdate(parameters.TrainableValues, parameters.Gradients, first, second, largest, gradientScale,
-            coefficients, Tensor.None, settings.Beta1, settings.Beta2, settings.Epsilon));
+            coefficients, parameters.TrainableHalf, settings.Beta1, settings.Beta2, settings.Epsilon));
     }
 
     /// <summary>The optimiser's state, for resuming.</summary>
