@@ -95,6 +95,69 @@ public abstract class Device : IDisposable
         return Stopwatch.GetElapsedTime(from).TotalSeconds;
     }
 
+    /// <summary>Whether the device can record operations and run them again: <see cref="TryCapture"/>.</summary>
+    public virtual bool Captures => false;
+
+    /// <summary>
+    /// Records what <paramref name="work"/> runs, instead of running it. The work must have run before: then kernels are loaded and the pool has the blocks that it
+    /// needs. It must return what it rents, and neither write to the device from the host nor read from it.
+    /// </summary>
+    /// <returns>The operations, to <see cref="Run(DeviceGraph)"/>; null where the device cannot, or where the pool lacked a block: then nothing ran, and what
+    /// the work had rented is for the caller to give back.</returns>
+    public DeviceGraph? TryCapture(Action work)
+    {
+        if (!Captures) return null;
+        var (flops, bytes, operations) = (FlopsRun, BytesRun, OperationsRun);
+        var complete = false;
+        nint handle;
+        IReadOnlyCollection<Storage> blocks;
+        Memory.BeginRecording();
+        BeginCapture();
+        try
+        {
+            work();
+            complete = true;
+        }
+        catch (ColdPoolException)
+        {
+            // A block is missing: the caller runs the work as it is, and the pool has it then.
+        }
+        finally
+        {
+            handle = EndCapture();
+            blocks = Memory.EndRecording();
+            if (!complete) FreeGraph(handle);
+        }
+        var graph = complete ? new DeviceGraph(this, handle, blocks) { Flops = FlopsRun - flops, Bytes = BytesRun - bytes, Operations = OperationsRun - operations } : null;
+        (FlopsRun, BytesRun, OperationsRun) = (flops, bytes, operations);
+        return graph;
+    }
+
+    /// <summary>Runs a graph after everything that was run before.</summary>
+    /// <exception cref="InvalidOperationException">Memory of the graph is in use (<see cref="DeviceGraph.CanRun"/>).</exception>
+    public void Run(DeviceGraph graph)
+    {
+        if (!graph.CanRun) throw new InvalidOperationException("The graph's memory is in use: its operations have to run one by one.");
+        FlopsRun += graph.Flops;
+        BytesRun += graph.Bytes;
+        OperationsRun += graph.Operations;
+        Replay(graph.Handle);
+    }
+
+    /// <summary>Begins to record operations instead of running them.</summary>
+    private protected virtual void BeginCapture() => throw new NotSupportedException();
+
+    /// <summary>Ends <see cref="BeginCapture"/>; a handle of what was recorded.</summary>
+    private protected virtual nint EndCapture() => throw new NotSupportedException();
+
+    /// <summary>Runs what was recorded.</summary>
+    private protected virtual void Replay(nint graph) => throw new NotSupportedException();
+
+    /// <summary>Gives a recording back.</summary>
+    private protected virtual void FreeGraph(nint graph) => throw new NotSupportedException();
+
+    internal void Free(DeviceGraph graph) => FreeGraph(graph.Handle);
+
     /// <summary>Waits until everything that was run is done.</summary>
     public abstract void Synchronise();
 

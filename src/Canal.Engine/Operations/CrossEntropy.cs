@@ -32,7 +32,10 @@ public readonly record struct CrossEntropyForward(Tensor Loss, Tensor Logits, Te
 /// <param name="Labels">Int32 [N].</param>
 /// <param name="Smoothing">s.</param>
 /// <param name="Scale">Weight of a row: 1 / (number of labelled rows) for a mean.</param>
-public readonly record struct CrossEntropyBackward(Tensor DLogits, Tensor Logits, Tensor Labels, float Smoothing, float Scale) : IOperation
+/// <param name="RowWeight">[1], multiplies Scale: a weight that changes from step to step lies in the device's memory, so that a captured step can be
+/// replayed; none means 1.</param>
+public readonly record struct CrossEntropyBackward(
+    Tensor DLogits, Tensor Logits, Tensor Labels, float Smoothing, float Scale, Tensor RowWeight = default) : IOperation
 {
     /// <inheritdoc/>
     public static string Name => "cross_entropy_backward";
@@ -44,6 +47,7 @@ public readonly record struct CrossEntropyBackward(Tensor DLogits, Tensor Logits
         d.Use(DLogits, Access.Write, new Shape(n, k));
         d.Use(Logits, Access.Read, new Shape(n, k));
         d.Use(Labels, Access.Read, new Shape(n), DType.Int32);
+        d.UseOptional(RowWeight, Access.Read, new Shape(1));
         d.Work(8L * n * k);
     }
 }

@@ -11,6 +11,9 @@ public interface IMemorySource
     void Free(nint pointer, nuint bytes);
 }
 
+/// <summary>A pool had no free block to give where it must not take a new one.</summary>
+internal sealed class ColdPoolException(string message) : Exception(message);
+
 /// <summary>
 /// Device memory in size classes (eight to a power of two, so at most 12.5 % is lost), kept for reuse and counted
 /// exactly. The same code runs over real memory and, in planning, over none, so a plan predicts the high-water mark.
@@ -21,6 +24,7 @@ public sealed class MemoryPool : IDisposable
     private const int MinimumBytes = 256;
     private readonly IMemorySource source;
     private readonly Dictionary<nuint, Stack<Storage>> free = [];
+    private HashSet<Storage>? recording;
 
     /// <summary>A pool over <paramref name="source"/> that never holds more than <paramref name="limit"/> bytes.</summary>
     public MemoryPool(IMemorySource source, nuint? limit = null)
@@ -62,8 +66,10 @@ public sealed class MemoryPool : IDisposable
         {
             Used += size;
             storage.MarkRented();
+            recording?.Add(storage);
             return storage;
         }
+        if (recording is not null) throw new ColdPoolException($"No free block of {size:N0} bytes is in the pool while a step is captured.");
         if (Held + size > Limit) Trim();
         if (Held + size > Limit)
         {
@@ -88,9 +94,22 @@ public sealed class MemoryPool : IDisposable
             while (blocks.TryPop(out var storage))
             {
                 source.Free(storage.Pointer, size);
+                storage.MarkGone();
                 Held -= size;
             }
         }
+    }
+
+    /// <summary>From now until <see cref="EndRecording"/> blocks come from the free ones alone, and those used are noted.</summary>
+    /// <remarks>A <see cref="ColdPoolException"/> tells that one is missing.</remarks>
+    internal void BeginRecording() => recording = [];
+
+    /// <summary>Ends <see cref="BeginRecording"/>: the blocks that were rented meanwhile.</summary>
+    internal IReadOnlyCollection<Storage> EndRecording()
+    {
+        var recorded = recording ?? throw new InvalidOperationException("Nothing is being recorded.");
+        recording = null;
+        return recorded;
     }
 
     internal void Return(Storage storage)

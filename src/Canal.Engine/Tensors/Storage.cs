@@ -26,7 +26,12 @@ public sealed class Storage : IDisposable
     /// <summary>Whether the block is in use; a view into a returned block is a defect.</summary>
     public bool IsRented => rented;
 
+    /// <summary>Whether the block was given back to where the pool has it from.</summary>
+    internal bool IsGone { get; private set; }
+
     internal void MarkRented() => rented = true;
+
+    internal void MarkGone() => IsGone = true;
 
     /// <summary>Returns the block to its pool. Returning it twice is an error.</summary>
     public void Dispose()

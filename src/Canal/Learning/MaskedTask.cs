@@ -106,10 +106,12 @@ internal sealed class MaskedTask : NetworkTask
     }
 
     /// <inheritdoc/>
-    protected override int Load(ReadOnlySpan<int> cells, int epoch)
+    protected override int Load(ReadOnlySpan<int> cells, MicroBatch part, int epoch)
     {
         for (var i = 0; i < cells.Length; i++) poolCells[i] = training[cells[i]];
-        return LoadCells(cells.Length, epoch);
+        var chosen = LoadCells(cells.Length, epoch);
+        Device.Write<float>(RowWeight, [(float)(part.Share / Math.Max(1, chosen))]);
+        return chosen;
     }
 
     /// <inheritdoc/>
@@ -117,7 +119,7 @@ internal sealed class MaskedTask : NetworkTask
     {
         var logits = Forward(Tape, dense, part.Cells);
         var losses = rowLosses.Slice(0, (int)batchLabels.Count);
-        CrossEntropyStep.Run(Tape, logits, batchLabels, 0f, (float)(part.Share / Math.Max(1, part.Rows)), losses);
+        CrossEntropyStep.Run(Tape, logits, batchLabels, 0f, 1f, losses, RowWeight);
         Device.Run(new ColumnSum(slots.Sum, losses.Reshape(new Shape((int)losses.Count, 1))));
     }
 

@@ -14,10 +14,9 @@ internal readonly record struct LossSlots(Tensor Sum, Tensor Distillation);
 /// <summary>A micro-batch of a step: what its operations depend on besides the device's memory.</summary>
 /// <param name="Cells">Its cells.</param>
 /// <param name="StepCells">Cells of the whole step.</param>
-/// <param name="Rows">Its rows with a loss: cells, or masked positions.</param>
 /// <param name="IsFirst">Whether the step begins with it: gradients start at zero.</param>
 /// <param name="IsLast">Whether the step ends with it: the parameters are updated.</param>
-internal readonly record struct MicroBatch(int Cells, int StepCells, int Rows, bool IsFirst, bool IsLast)
+internal readonly record struct MicroBatch(int Cells, int StepCells, bool IsFirst, bool IsLast)
 {
     /// <summary>What its mean loss counts in the step's.</summary>
     public double Share => (double)Cells / StepCells;
@@ -32,8 +31,9 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     private readonly ParameterSet parameters;
     private readonly Adam adam;
     private readonly GradientClipping? clipping;
-    // The last two are the running step's: at one place, so that a step does not depend on its number.
+    // Two numbers a step; then two of the running step, at one place so that a step does not depend on its number; then the row weight.
     private readonly Tensor losses, stepLosses;
+    private readonly CapturedSteps steps;
     private readonly float[] counts;
     private readonly int batch;
 
@@ -50,9 +50,11 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
         Tape = new Tape(device);
         adam = new Adam(device, parameters, optimiser);
         clipping = double.IsPositiveInfinity(maximumNorm) ? null : new GradientClipping(device, (float)maximumNorm);
-        losses = device.Allocate(new Shape(2 * (stepsPerEpoch + 1)));
+        losses = device.Allocate(new Shape((2 * (stepsPerEpoch + 1)) + 1));
         device.Run(new Fill(losses, 0));
         stepLosses = losses.Slice(2 * stepsPerEpoch, 2);
+        RowWeight = losses.Slice(2 * (stepsPerEpoch + 1), 1);
+        steps = new CapturedSteps(device, Compute, Tape.Clear);
         counts = new float[stepsPerEpoch];
     }
 
@@ -65,6 +67,12 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     /// <summary>The tape that records training steps.</summary>
     protected Tape Tape { get; }
 
+    /// <summary>[1]: for a weight of the loss's rows that changes from micro-batch to micro-batch; written by <see cref="Load"/>.</summary>
+    protected Tensor RowWeight { get; }
+
+    /// <summary>Micro-batches that were replayed from a recording so far.</summary>
+    public long ReplayedMicroBatches => steps.Replays;
+
     /// <inheritdoc/>
     public void Step(ReadOnlySpan<int> cells, int epoch, int step, double rate)
     {
@@ -72,25 +80,27 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
         for (var first = 0; first < cells.Length; first += batch)
         {
             var part = cells.Slice(first, Math.Min(batch, cells.Length - first));
-            var rows = Load(part, epoch);
-            counts[step] += rows;
-            Run(new MicroBatch(part.Length, cells.Length, rows, first == 0, first + part.Length == cells.Length), rate);
+            var microBatch = new MicroBatch(part.Length, cells.Length, first == 0, first + part.Length == cells.Length);
+            counts[step] += Load(part, microBatch, epoch);
+            if (microBatch.IsLast) adam.Prepare(rate);
+            steps.Run(microBatch);
         }
         Device.Copy(losses.Slice(2 * step, 2), stepLosses);
     }
 
     /// <summary>Sends one micro-batch to the device: all that differs from one of the same size.</summary>
     /// <param name="cells">Training cells.</param>
+    /// <param name="part">Its size, and its place in the step.</param>
     /// <param name="epoch">Complete epochs before this one.</param>
     /// <returns>Number of rows with a loss: cells, or masked positions.</returns>
-    protected abstract int Load(ReadOnlySpan<int> cells, int epoch);
+    protected abstract int Load(ReadOnlySpan<int> cells, MicroBatch part, int epoch);
 
     /// <summary>Forward over the micro-batch that was loaded, recorded on <see cref="Tape"/>.</summary>
     /// <param name="part">Its size, and its place in the step.</param>
     /// <param name="slots">Where the losses go.</param>
     protected abstract void Accumulate(MicroBatch part, LossSlots slots);
 
-    private void Run(MicroBatch part, double rate)
+    private void Compute(MicroBatch part)
     {
         if (part.IsFirst)
         {
@@ -100,7 +110,7 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
         Accumulate(part, new LossSlots(stepLosses.Slice(0, 1), stepLosses.Slice(1, 1)));
         Tape.Backward();
         Tape.Clear();
-        if (part.IsLast) adam.Step(rate, clipping is null ? Tensor.None : clipping.Measure(parameters));
+        if (part.IsLast) adam.Update(clipping is null ? Tensor.None : clipping.Measure(parameters));
     }
 
     /// <inheritdoc/>
@@ -153,6 +163,7 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     /// <inheritdoc/>
     public virtual void Dispose()
     {
+        steps.Dispose();
         Tape.Dispose();
         adam.Dispose();
         clipping?.Dispose();

@@ -115,7 +115,7 @@ internal sealed class StageTask : NetworkTask
     }
 
     /// <inheritdoc/>
-    protected override int Load(ReadOnlySpan<int> cells, int epoch)
+    protected override int Load(ReadOnlySpan<int> cells, MicroBatch part, int epoch)
     {
         var n = cells.Length;
         for (var i = 0; i < n; i++)

@@ -32,7 +32,7 @@ internal static unsafe class CrossEntropyKernels
             Rows = operation.Logits.Shape.Rows,
             Types = operation.Logits.Shape.Columns,
             Smoothing = operation.Smoothing,
-            Scale = operation.Scale,
+            Scale = operation.Scale * (operation.RowWeight.IsNone ? 1.0 : *(float*)operation.RowWeight.Address),
         };
         device.Workers.Run(ref body, Chunks.Count(body.Rows, Rows));
     }

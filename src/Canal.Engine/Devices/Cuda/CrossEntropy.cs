@@ -20,7 +20,7 @@ internal static class CrossEntropyLaunches
         var (rows, types) = (operation.Logits.Shape.Rows, operation.Logits.Shape.Columns);
         if (operation.Logits.Count == 0) return;
         var arguments = default(KernelArguments);
-        arguments.Add(operation.DLogits).Add(operation.Logits).Add(operation.Labels).Add(rows).Add(types).Add(operation.Smoothing).Add(operation.Scale);
+        arguments.Add(operation.DLogits).Add(operation.Logits).Add(operation.Labels).Add(operation.RowWeight).Add(rows).Add(types).Add(operation.Smoothing).Add(operation.Scale);
         device.Launch(KernelPrograms.Losses, "cross_entropy_backward", Shape(rows, types, device), arguments);
     }
 

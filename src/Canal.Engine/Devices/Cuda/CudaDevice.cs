@@ -19,6 +19,7 @@ public sealed class CudaDevice : Device
     {
         Runtime = runtime;
         Precision = options.Precision;
+        Captures = options.CapturesSteps;
         if (!Precision.Fits(runtime.Architecture))
         {
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
@@ -139,6 +140,17 @@ public sealed class CudaDevice : Device
         Runtime.FreeMark(to);
         return milliseconds / 1000;
     }
+
+    /// <inheritdoc/>
+    public override bool Captures { get; }
+
+    private protected override void BeginCapture() => Runtime.BeginCapture();
+
+    private protected override nint EndCapture() => Runtime.EndCapture();
+
+    private protected override void Replay(nint graph) => Runtime.Replay(graph);
+
+    private protected override void FreeGraph(nint graph) => Runtime.FreeGraph(graph);
 
     /// <inheritdoc/>
     public override void Synchronise() => Runtime.Synchronise();

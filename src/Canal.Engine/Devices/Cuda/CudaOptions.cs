@@ -6,6 +6,9 @@ public sealed record CudaOptions
     /// <summary>Arithmetic.</summary>
     public CudaPrecision Precision { get; init; } = CudaPrecision.Fp32;
 
+    /// <summary>Whether training steps are recorded once and replayed; the bits are the same.</summary>
+    public bool CapturesSteps { get; init; } = true;
+
     /// <summary>Most bytes of device memory, or null for what there is.</summary>
     public nuint? MemoryLimit { get; init; }
 }

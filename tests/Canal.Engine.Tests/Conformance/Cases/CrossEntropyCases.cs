@@ -26,6 +26,9 @@ internal static class CrossEntropyCases
                     var suffix = $"{matrix} mean {mean} deviation {deviation} smoothing {smoothing}";
                     yield return new ForwardCase { Name = $"cross_entropy_forward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("loss", rows), .. inputs] };
                     yield return new BackwardCase { Name = $"cross_entropy_backward {suffix}", Smoothing = smoothing, Arguments = [Argument.Write("dlogits", matrix), .. inputs] };
+                    if (n != 31) continue;
+                    Argument weight = Argument.Read("weight", new Shape(1), new[] { 1f / 3 });
+                    yield return new BackwardCase { Name = $"cross_entropy_backward {suffix} weighted", Smoothing = smoothing, Arguments = [Argument.Write("dlogits", matrix), .. inputs, weight] };
                 }
             }
             // Labels just outside on both sides, and far.
@@ -59,8 +62,10 @@ internal static class CrossEntropyCases
         public override Type Operation => typeof(CrossEntropyBackward);
 
         public override void Run(Device device, Func<string, Tensor> tensor) =>
-            device.Run(new CrossEntropyBackward(tensor("dlogits"), tensor("logits"), tensor("labels"), Smoothing, Scale));
+            device.Run(new CrossEntropyBackward(tensor("dlogits"), tensor("logits"), tensor("labels"), Smoothing, Scale, tensor("weight")));
 
-        public override T[] Expect<T>(string output) => CrossEntropyReference.Backward(Values<T>("logits"), Integers("labels"), Smoothing, Scale);
+        public override T[] Expect<T>(string output) => CrossEntropyReference.Backward(Values<T>("logits"), Integers("labels"), Smoothing, Scale * Weight);
+
+        private float Weight => Array.Find(Arguments, argument => argument.Name == "weight")?.Floats[0] ?? 1;
     }
 }

@@ -1,0 +1,33 @@
+using Canal.Engine.Devices;
+using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices.Cuda;
+using Canal.Testing.Emulator;
+
+namespace Canal.Testing;
+
+/// <summary>What a test of whole models runs on.</summary>
+public enum TestDevice
+{
+    /// <summary>The processor.</summary>
+    Cpu,
+
+    /// <summary>The CUDA device on the emulator, float32.</summary>
+    Emulated,
+}
+
+/// <summary>Devices for tests of whole models.</summary>
+public static class TestDevices
+{
+    /// <summary>A device of a kind. Skips the running test where it cannot be had.</summary>
+    public static Device Open(TestDevice kind) => kind == TestDevice.Cpu ? new CpuDevice(new CpuOptions()) : Emulated(CudaPrecision.Fp32);
+
+    /// <summary>The CUDA device on the emulator. Skips the running test where there is no compiler for the kernels.</summary>
+    /// <param name="precision">Arithmetic.</param>
+    /// <param name="order">Order of a block's threads.</param>
+    /// <param name="memoryLimit">Most bytes of its pool; null for no limit.</param>
+    public static CudaDevice Emulated(CudaPrecision precision, int order = 0, nuint? memoryLimit = null)
+    {
+        EmulatedRuntime.Require();
+        return new CudaDevice(new EmulatedRuntime(order: order), new CudaOptions { Precision = precision, MemoryLimit = memoryLimit });
+    }
+}
