@@ -41,6 +41,23 @@ public sealed class PlanCommandTests
         Assert.Contains("out of memory", run.Error, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Theory]
+    [InlineData("annotate", "f16")]
+    [InlineData("learn", "bf16")]
+    public void ACardThatIsNotHereIsPlannedFor_WithoutATime(string job, string precision)
+    {
+        long Peak(string arithmetic)
+        {
+            var run = CommandLineRun.Of(["plan", job, "--cells", "200", "--json", "--device", "cuda:63", "--precision", arithmetic, .. Tiny]);
+            Assert.True(run.Code == ExitCodes.Done, run.Error);
+            Assert.Contains("not here", run.Error, StringComparison.Ordinal);
+            var plan = JsonDocument.Parse(run.Out).RootElement;
+            Assert.Equal(JsonValueKind.Null, plan.GetProperty("seconds").ValueKind);
+            return plan.GetProperty("pool_peak_bytes").GetInt64();
+        }
+        Assert.NotEqual(Peak("fp32"), Peak(precision));
+    }
+
     [Fact]
     public void AnUnknownJobIsRefused() => CommandLineRun.Of("plan", "dance", "--cells", "3").AssertRefused("dance", "annotate");
 

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Canal.Cli.Terminal;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
+using Canal.Engine.Devices.Cuda;
+using Canal.Engine.Devices.Plan;
 using Canal.Learning;
 using Canal.Models;
 using Canal.Planning;
@@ -20,6 +22,7 @@ internal sealed class PlanCommand : EngineOptions, ICommand
     [
         Help.Example("Labelling 50,000 cells with a model", new PlanCommand { Job = "annotate", Model = "stage2.safetensors", Cells = 50_000 }),
         Help.Example("A stage of 5,000 cells, three types of them new, in at most 4 GiB", new PlanCommand { Job = "learn", Model = "stage1.safetensors", Cells = 5000, NewTypes = 3, MemoryLimit = "4G" }),
+        Help.Example("The same on a card that this machine does not have", new PlanCommand { Job = "learn", Model = "stage1.safetensors", Cells = 5000, NewTypes = 3, DeviceName = "cuda", Precision = "bf16" }),
         Help.Example("Pre-training a model that does not exist yet", new PlanCommand { Job = "pretrain", Size = "scbert", Panel = 2000, Cells = 20_000 }),
     ];
 
@@ -82,20 +85,32 @@ internal sealed class PlanCommand : EngineOptions, ICommand
     {
         ModelSizes.InRange(Cells, "--cells", 100_000_000);
         if (KnownTypes < 0 || NewTypes < 0) throw new UserException("--known-types and --new-types: give 0 or more");
-        using var device = OpenDevice();
-        var plan = Plan(new JobPlanner(MemoryLimitBytes is { } limit ? (nuint)limit : null, device.WorkerThreads));
+        using var device = Open();
+        var target = device is null ? PlanTarget.Cuda(ChosenDevice().Choice.Precision ?? CudaPrecision.Bf16) : PlanTarget.Of(device);
+        var plan = Plan(new JobPlanner(MemoryLimitBytes is { } limit ? (nuint)limit : null, target));
         context.Stop.ThrowIfCancellationRequested();
-        var speed = CountsOnly ? null : Time(plan);
+        Say.Device(context, this);
+        var speed = CountsOnly || device is null ? null : MachineSpeed.Measure(device, plan.Configuration, plan.Batch);
         if (Json) context.Out.WriteLine(JsonSerializer.Serialize(PlanReport.Document(plan, speed), JsonOutput.Options));
         else PlanReport.Write(context.Out, plan, speed);
         return ExitCodes.Done;
     }
 
-    // On a device of its own, so that a small --memory-limit does not stop the timing.
-    private MachineSpeed Time(JobPlan plan)
+    // Null where a card is asked for that is not here: its memory and work can be planned all the same. Without the limit, which is the plan's.
+    private Device? Open()
     {
-        using var device = new CpuDevice(new CpuOptions { Threads = Threads == 0 ? null : Threads });
-        return MachineSpeed.Measure(device, plan.Configuration, plan.Batch);
+        var (choice, cpu) = ChosenDevice();
+        try
+        {
+            var device = choice.Open(cpu with { MemoryLimit = null }, out var note);
+            DeviceNote = note;
+            return device;
+        }
+        catch (MachineException absent) when (choice.Kind == "cuda")
+        {
+            DeviceNote = "planned for a card that is not here, so nothing is timed: " + absent.Message;
+            return null;
+        }
     }
 
     private JobPlan Plan(JobPlanner planner) => Job switch

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Canal.Cli.Terminal;
+using Canal.Engine.Devices.Cuda.Driver;
 using Canal.Engine.Operations;
 using Canal.Planning;
 
@@ -52,11 +53,12 @@ internal static class PlanReport
     {
         yield return ["pool, at its peak", Sizes.Format(plan.PeakBytes), "every tensor of the job; --memory-limit is compared with this"];
         yield return ["  parameters", Sizes.Format(4.0 * plan.Parameters), "within the peak"];
-        yield return ["  workers' scratch", Sizes.Format((double)plan.WorkerScratchBytes * plan.WorkerThreads), string.Create(CultureInfo.InvariantCulture, $"within the peak: {plan.WorkerThreads} threads, {Sizes.Format(plan.WorkerScratchBytes)} each")];
+        if (plan.WorkerThreads > 0) yield return ["  workers' scratch", Sizes.Format((double)plan.WorkerScratchBytes * plan.WorkerThreads), string.Create(CultureInfo.InvariantCulture, $"within the peak: {plan.WorkerThreads} threads, {Sizes.Format(plan.WorkerScratchBytes)} each")];
         if (plan.Cache is { } cache)
         {
             yield return [cache.InMemory ? "  frozen outputs" : "frozen outputs", Sizes.Format(cache.Bytes), cache.InMemory ? "within the peak" : "in a scratch file (--scratch says where)"];
         }
+        if (plan.WorkerThreads == 0) yield return ["cuBLAS, the CUDA context", $"{Sizes.Format(DriverRuntime.WorkspaceBytes)} and some hundred MiB", "beside the pool, on the card"];
         yield return ["tokens, at most", Sizes.Format(plan.MostTokenBytes), "beside the pool; fewer where genes are not expressed"];
         yield return ["the program", "about 100 MiB", "beside the pool; a few hundred bytes a cell for names and results"];
     }

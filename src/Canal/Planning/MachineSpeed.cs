@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Layers;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
@@ -27,22 +27,20 @@ public sealed record MachineSpeed
     /// <param name="device">The device.</param>
     /// <param name="configuration">The model whose sizes are timed.</param>
     /// <param name="batch">Cells of a batch of the job.</param>
-    public static MachineSpeed Measure(CpuDevice device, ModelConfiguration configuration, int batch)
+    public static MachineSpeed Measure(Device device, ModelConfiguration configuration, int batch)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(configuration);
         var geometry = configuration.Encoder();
         var cells = Math.Clamp(TimedRows / geometry.Positions, 1, batch);
-        var rates = new Dictionary<string, double>(StringComparer.Ordinal)
-        {
-            [MatMul.Name] = CpuBenchmark.Time(device, Math.Min(TimedRows, cells * geometry.Positions), geometry.InnerWidth, geometry.Width, SecondsEach).GigaflopsPerSecond,
-        };
+        var rates = new Dictionary<string, double>(StringComparer.Ordinal);
         using var buffers = new Buffers(device);
+        TimeProduct(device, buffers, Math.Min(TimedRows, cells * geometry.Positions), geometry, rates);
         var sizes = geometry.Attention(new EncoderPass(cells));
         TimeAttention(device, buffers, sizes, rates);
         TimeBlock(device, buffers, geometry, sizes, rates);
         var (x, y) = (buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows));
-        return new MachineSpeed { GigaflopsPerSecond = rates, BytesPerSecond = 3.0 * x.Bytes / Seconds(() => device.Run(new Add(y, x))) };
+        return new MachineSpeed { GigaflopsPerSecond = rates, BytesPerSecond = 3.0 * x.Bytes / Seconds(device, () => device.Run(new Add(y, x))) };
     }
 
     /// <summary>Seconds that work takes on this machine.</summary>
@@ -52,50 +50,60 @@ public sealed record MachineSpeed
         return work.Totals.Sum(t => GigaflopsPerSecond.TryGetValue(t.Key, out var rate) ? 1e-9 * t.Value.Flops / rate : t.Value.Bytes / BytesPerSecond);
     }
 
-    private static void TimeAttention(CpuDevice device, Buffers buffers, FavorSizes sizes, Dictionary<string, double> rates)
+    private static void TimeProduct(Device device, Buffers buffers, int rows, EncoderGeometry geometry, Dictionary<string, double> rates)
     {
-        var (q, k, v, output, dOut) = (buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows));
-        var (dq, dk, dv) = (buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows), buffers.Filled(sizes.Rows));
+        var type = device.ActivationType(training: false);
+        var product = new MatMul(
+            buffers.Filled(new Shape(rows, geometry.InnerWidth), type), buffers.Filled(new Shape(rows, geometry.Width), type), buffers.Filled(new Shape(geometry.InnerWidth, geometry.Width), type),
+            TransposeB: true);
+        rates[MatMul.Name] = 2e-9 * product.M * product.N * product.K / Seconds(device, () => device.Run(in product));
+    }
+
+    private static void TimeAttention(Device device, Buffers buffers, FavorSizes sizes, Dictionary<string, double> rates)
+    {
+        var type = device.ActivationType(training: true);
+        Tensor Rows() => buffers.Filled(sizes.Rows, type);
+        var (q, k, v, output, dOut, dq, dk, dv) = (Rows(), Rows(), Rows(), Rows(), Rows(), Rows(), Rows(), Rows());
         var projection = buffers.Filled(new Shape(sizes.Features, sizes.HeadWidth));
         var state = new FavorState(
             buffers.Filled(new Shape(sizes.Cells, sizes.Heads, sizes.Features, sizes.HeadWidth)), buffers.Filled(new Shape(sizes.Cells, sizes.Heads, sizes.Features)),
             buffers.Filled(new Shape(sizes.Cells, sizes.Heads, sizes.HeadWidth)), buffers.Filled(new Shape(sizes.Maxima)), buffers.Raw(DType.Int32, new Shape(sizes.Maxima, 4)));
         var forward = new FavorForward(output, state, q, k, v, projection, sizes);
         var backward = new FavorBackward(dq, dk, dv, dOut, output, state, q, k, v, projection, sizes);
-        rates[FavorForward.Name] = 1e-9 * FavorForward.Flops(sizes) / Seconds(() => device.Run(in forward));
-        rates[FavorBackward.Name] = 1e-9 * FavorBackward.Flops(sizes) / Seconds(() => device.Run(in backward));
+        rates[FavorForward.Name] = 1e-9 * FavorForward.Flops(sizes) / Seconds(device, () => device.Run(in forward));
+        rates[FavorBackward.Name] = 1e-9 * FavorBackward.Flops(sizes) / Seconds(device, () => device.Run(in backward));
         rates[GeneAttention.Name] = rates[FavorForward.Name];
     }
 
-    private static void TimeBlock(CpuDevice device, Buffers buffers, EncoderGeometry geometry, FavorSizes sizes, Dictionary<string, double> rates)
+    private static void TimeBlock(Device device, Buffers buffers, EncoderGeometry geometry, FavorSizes sizes, Dictionary<string, double> rates)
     {
         var (c, inner, f) = (geometry.Width, geometry.InnerWidth, geometry.FeedForwardWidth);
+        var type = device.ActivationType(training: false);
         Tensor Of(params int[] sizes) => buffers.Filled(sizes.Length == 1 ? new Shape(sizes[0]) : new Shape(sizes[0], sizes[1]));
+        Tensor Operand(int rows, int columns) => buffers.Filled(new Shape(rows, columns), type);
         var weights = new EncoderBlockWeights(
-            Of(c), Of(c), Of(inner, c), Of(inner, c), Of(inner, c), Of(c, inner), Of(c), Of(c), Of(c), Of(f, c), Of(f), Of(c, f), Of(c), Of(sizes.Features, sizes.HeadWidth));
+            Of(c), Of(c), Operand(inner, c), Operand(inner, c), Operand(inner, c), Operand(c, inner), Of(c), Of(c), Of(c), Operand(f, c), Of(f), Operand(c, f), Of(c), Of(sizes.Features, sizes.HeadWidth));
         var (x, y) = (Of(sizes.Cells * sizes.Tokens, c), Of(sizes.Cells * sizes.Tokens, c));
         var block = new EncoderBlockForward(y, x, weights, sizes, LayerNorm.Epsilon);
         var before = device.FlopsRun;
         device.Run(in block);
-        rates[EncoderBlockForward.Name] = 1e-9 * (device.FlopsRun - before) / Seconds(() => device.Run(in block));
+        rates[EncoderBlockForward.Name] = 1e-9 * (device.FlopsRun - before) / Seconds(device, () => device.Run(in block));
     }
 
     // The median: a plan should hold on the machine as it is, with whatever else runs on it.
-    private static double Seconds(Action run)
+    private static double Seconds(Device device, Action run)
     {
         run();
         var times = new List<double>();
         for (var start = Stopwatch.GetTimestamp(); times.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsEach;)
         {
-            var from = Stopwatch.GetTimestamp();
-            run();
-            times.Add(Stopwatch.GetElapsedTime(from).TotalSeconds);
+            times.Add(device.Seconds(run));
         }
         times.Sort();
         return times[times.Count / 2];
     }
 
-    private sealed class Buffers(CpuDevice device) : IDisposable
+    private sealed class Buffers(Device device) : IDisposable
     {
         private const float Value = 0.03125f;
         private readonly List<Tensor> rented = [];
@@ -106,9 +114,9 @@ public sealed record MachineSpeed
             return rented[^1];
         }
 
-        public Tensor Filled(Shape shape)
+        public Tensor Filled(Shape shape, DType type = DType.Float32)
         {
-            var tensor = Raw(DType.Float32, shape);
+            var tensor = Raw(type, shape);
             device.Run(new Fill(tensor, Value));
             return tensor;
         }
