@@ -2,16 +2,17 @@
 // Math     x[b, t] = bin_table[token[b, t]] + gene_table[t]      a token beyond the table makes its row NaN: it must not pass unseen
 //          dgene_table[t] += Σ_b dx[b, t], cells in order        dbin_table[k] += Σ dx[b, t] over the rows with token k
 //          Rows of dbin are summed in chunks of EMBEDDING_CHUNK rows, in a chunk by G groups (row n to group n mod G) in order, groups in order;
-//          then the chunks in order. The finished sum is added once. G follows from the number of tokens alone.
+//          merge_row_sums (column_sum.cu) adds the chunks to the table. G follows from the number of tokens alone.
 // Shapes   x, dx [B·T, C]   bin_table [tokens, C]   gene_table [T, C]   partials [chunks, tokens, C]       row-major float32   token [B, T] uint8
-// Launch   forward: blocks of whole warps, a warp a row; genes, merge: a thread an element; any one-dimensional grid
+// Launch   forward: blocks of whole warps, a warp a row; genes: a thread an element; any one-dimensional grid
 //          bins: block (32, G), any grid.x, a chunk and 32 columns a turn; dynamic shared memory G·tokens·32 floats
-// Traffic  forward reads T·C floats (again from L2 for each cell) and N bytes, writes N·C floats; genes and bins read N·C floats each
+// Traffic  forward reads T·C floats (again from L2 for each cell) and N bytes, writes N·C floats; genes and bins read N·C floats each;
+//          the partial sums are tokens / EMBEDDING_CHUNK of that, written and read
 // Work     N·C FLOP each: bound by memory bandwidth
 // Access   x Write; dbin_table, dgene_table Accumulate
 #include "common.cuh"
 
-#define EMBEDDING_CHUNK 256
+#define EMBEDDING_CHUNK 128                                            // EmbeddingBackward.CudaChunkRows on the host
 
 extern "C" __global__ __launch_bounds__(256)
 void embedding_forward(float* __restrict__ x, const unsigned char* __restrict__ tokens, const float* __restrict__ bin_table,
@@ -86,14 +87,3 @@ void embedding_backward_bins(float* __restrict__ partials, const float* __restri
     }
 }
 EXPORT_KERNEL(embedding_backward_bins)
-
-extern "C" __global__ __launch_bounds__(256)
-void embedding_backward_merge(float* __restrict__ dbin_table, const float* __restrict__ partials, long long table, int chunks)
-{
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < table; i += (long long)gridDim.x * blockDim.x) {
-        float sum = 0.0f;
-        for (int chunk = 0; chunk < chunks; chunk++) sum += partials[(size_t)chunk * table + i];
-        dbin_table[i] += sum;
-    }
-}
-EXPORT_KERNEL(embedding_backward_merge)

@@ -2,7 +2,7 @@
 // Math     types = the three largest z, ties to the lower index, NaN below every number but -inf, with which it ties; -1 where K < 3
 //          probabilities = exp(z - log Σ exp(z))      energy = -T log Σ exp(z / T)                                   in float64, rounded once
 // Shapes   types [B, 3] int32   probabilities [B, 3]   energy [B]   z [B, K] row-major float32
-// Launch   one-dimensional, blocks of whole warps, a warp a cell, any grid; no shared memory
+// Launch   one-dimensional, blocks of whole warps, a warp a cell, any grid; 64 registers are allowed; no shared memory
 // Traffic  reads B·K floats (again from L1), writes 7·B words
 // Work     2·B·K exponentials and 10·B·K FLOP in float64
 // Access   types, probabilities, energy Write

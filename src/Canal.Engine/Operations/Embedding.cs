@@ -68,10 +68,15 @@ public readonly record struct EmbeddingBackward(Tensor DBinTable, Tensor DGeneTa
         if (!DBinTable.IsNone)
         {
             d.Scratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
-            d.CudaScratch(RowReduction.ScratchBytes(b * t, checked((int)DBinTable.Count)));
+            d.CudaScratch((nuint)CudaChunks(b * t) * DBinTable.Bytes);
         }
         d.Work((long)b * t * c * ((DBinTable.IsNone ? 0 : 1) + (DGeneTable.IsNone ? 0 : 1)));
     }
+
+    // Rows a chunk on a CUDA device (EMBEDDING_CHUNK of embedding.cu): 14,000 rows fill a card, and the partial tables stay small beside them.
+    internal const int CudaChunkRows = 128;
+
+    internal static int CudaChunks(int rows) => (int)(((long)rows + CudaChunkRows - 1) / CudaChunkRows);
 
     // Groups of rows that a CUDA block sums side by side, each in shared memory of its own: as many as 32 KiB hold.
     internal static int Groups(int kinds) => Math.Clamp(256 / kinds, 1, 8);

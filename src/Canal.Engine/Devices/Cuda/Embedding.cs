@@ -1,4 +1,5 @@
 using Canal.Engine.Operations;
+using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Devices.Cuda;
 
@@ -40,14 +41,11 @@ internal static class EmbeddingLaunches
         }
         if (operation.DBinTable.IsNone || operation.DBinTable.Count == 0) return;
         var (rows, columns, kinds) = (operation.DX.Shape.Rows, operation.DX.Shape.Columns, operation.DBinTable.Shape.Rows);
-        var chunks = RowReduction.Chunks(rows);
-        var (groups, table) = (EmbeddingBackward.Groups(kinds), operation.DBinTable.Count);
+        var (chunks, groups) = (EmbeddingBackward.CudaChunks(rows), EmbeddingBackward.Groups(kinds));
         var bins = default(KernelArguments);
         bins.Add(device.OperationScratch).Add(operation.DX).Add(operation.Tokens).Add((long)rows).Add(columns).Add(kinds);
         var shape = Grids.Blocks((long)chunks * ((columns + Lanes - 1) / Lanes), Lanes, device) with { BlockY = groups, SharedBytes = groups * kinds * Lanes * sizeof(float) };
         device.Launch(KernelPrograms.Embedding, "embedding_backward_bins", shape, bins);
-        var merge = default(KernelArguments);
-        merge.Add(operation.DBinTable).Add(device.OperationScratch).Add(table).Add(chunks);
-        device.Launch(KernelPrograms.Embedding, "embedding_backward_merge", Grids.Elements(table, device), merge);
+        RowSumLaunches.MergeChunks(operation.DBinTable, Tensor.None, chunks, (int)operation.DBinTable.Count, 0, device);
     }
 }

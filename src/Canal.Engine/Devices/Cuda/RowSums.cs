@@ -22,10 +22,14 @@ internal static class RowSumLaunches
     }
 
     /// <summary>Adds the partial sums in the operation's scratch, [chunks, columns + more], to two targets, either none.</summary>
-    public static void Merge(Tensor first, Tensor second, int rows, int columns, int more, CudaDevice device)
+    public static void Merge(Tensor first, Tensor second, int rows, int columns, int more, CudaDevice device) =>
+        MergeChunks(first, second, RowReduction.CudaChunks(rows), columns, more, device);
+
+    /// <summary>The same where the chunks are cut otherwise.</summary>
+    public static void MergeChunks(Tensor first, Tensor second, int chunks, int columns, int more, CudaDevice device)
     {
         var arguments = default(KernelArguments);
-        arguments.Add(first).Add(second).Add(device.OperationScratch).Add(RowReduction.CudaChunks(rows)).Add(columns).Add(more);
+        arguments.Add(first).Add(second).Add(device.OperationScratch).Add(chunks).Add(columns).Add(more);
         var blocks = ((long)columns + more + MergeColumns - 1) / MergeColumns;
         device.Launch(KernelPrograms.Elementwise, "merge_row_sums", Grids.Blocks(blocks, MergeThreads, device), arguments);
     }
