@@ -170,6 +170,12 @@ __device__ __forceinline__ double warp_sum(double v)
     return v;
 }
 
+__device__ __forceinline__ int warp_min(int v)
+{
+    UNROLL for (int offset = WARP_SIZE / 2; offset > 0; offset /= 2) v = min(v, __shfl_xor_sync(FULL_WARP, v, offset));
+    return v;
+}
+
 // Sum over a block of whole warps, one-dimensional; every thread gets it. board holds a T a warp and may be used again at once.
 template <class T> __device__ __forceinline__ T block_sum(T v, T* board)
 {
@@ -211,4 +217,26 @@ __device__ __forceinline__ double log_sum_exp(const float* z, int K, double temp
     double sum = 0;
     for (int k = lane; k < K; k += lanes) sum += exp(((double)z[k] - largest) / temperature);
     return largest / temperature + log(group_sum(sum, lanes));
+}
+
+// Maximum (NaN does not count), or minimum, over a block of whole warps, one-dimensional; every thread gets it. board holds a number a warp and may be used again at once.
+__device__ __forceinline__ float block_max(float v, float* board)
+{
+    v = warp_max(v);
+    if (threadIdx.x % WARP_SIZE == 0) board[threadIdx.x / WARP_SIZE] = v;
+    __syncthreads();
+    float largest = board[0];
+    for (int w = 1; w < (int)blockDim.x / WARP_SIZE; w++) largest = fmaxf(largest, board[w]);
+    __syncthreads();
+    return largest;
+}
+__device__ __forceinline__ int block_min(int v, int* board)
+{
+    v = warp_min(v);
+    if (threadIdx.x % WARP_SIZE == 0) board[threadIdx.x / WARP_SIZE] = v;
+    __syncthreads();
+    int lowest = board[0];
+    for (int w = 1; w < (int)blockDim.x / WARP_SIZE; w++) lowest = min(lowest, board[w]);
+    __syncthreads();
+    return lowest;
 }

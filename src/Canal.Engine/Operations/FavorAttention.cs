@@ -1,4 +1,5 @@
 using Canal.Engine.Devices.Cpu.Favor;
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Operations;
@@ -104,6 +105,7 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).ForwardScratchFloats));
+        d.CudaScratch(FavorSizes.Bytes(FavorForwardLaunches.ScratchFloats(Sizes)));
         d.Work(Flops(Sizes));
     }
 

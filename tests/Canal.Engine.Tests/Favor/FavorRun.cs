@@ -1,4 +1,4 @@
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 using Canal.Testing;
@@ -43,10 +43,10 @@ internal static class FavorRun
     }
 
     /// <summary>Runs the forward pass with every output full of NaN between canaries, and checks both.</summary>
-    public static ForwardResult Forward(CpuDevice device, FavorProblem problem) => Both(device, problem, withBackward: false).Forward;
+    public static ForwardResult Forward(Device device, FavorProblem problem) => Both(device, problem, withBackward: false).Forward;
 
     /// <summary>Runs both passes (the backward twice: its outputs are written, not accumulated) with every output full of NaN between canaries.</summary>
-    public static (ForwardResult Forward, BackwardResult Backward) Both(CpuDevice device, FavorProblem problem, bool withBackward = true)
+    public static (ForwardResult Forward, BackwardResult Backward) Both(Device device, FavorProblem problem, bool withBackward = true)
     {
         var s = problem.Sizes;
         using var q = new GuardedTensor(device, s.Rows, problem.Q);

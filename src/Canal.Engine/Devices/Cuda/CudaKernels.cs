@@ -59,6 +59,9 @@ internal static class CudaKernels
         // EncoderBlock.cs
         Register<EncoderBlockForward>(EncoderBlockLaunches.Forward);
 
+        // FavorForward.cs
+        Register<FavorForward>(FavorForwardLaunches.Run);
+
         // MatMul.cs
         Register<MatMul>(MatMulLaunches.Run);
     }

@@ -22,4 +22,7 @@ internal static class Grids
 
     /// <summary>A warp a row, up to a full card.</summary>
     public static LaunchShape Rows(long rows, CudaDevice device) => Elements(rows * WarpThreads, device);
+
+    /// <summary>A block a piece of work, for long pieces that the card schedules itself; the kernel loops over what no grid holds.</summary>
+    public static LaunchShape BlockEach(long pieces, int threads) => new((int)Math.Min(pieces, int.MaxValue), threads);
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Canal.Engine.Devices.Cuda;
 
 /// <summary>The programs that do not depend on a model's geometry, and those that do.</summary>
@@ -16,4 +18,10 @@ public static class KernelPrograms
 
     /// <summary>All programs without a geometry.</summary>
     public static IReadOnlyList<KernelProgram> General { get; } = [Elementwise, Embedding, Losses];
+
+    private static readonly ConcurrentDictionary<(int HeadWidth, int Features), KernelProgram> FavorPrograms = [];
+
+    /// <summary>FAVOR+ attention without tensor cores, for one head width and number of features; the same program every time.</summary>
+    public static KernelProgram Favor(int headWidth, int features) => FavorPrograms.GetOrAdd((headWidth, features), static pair => new KernelProgram(
+        $"favor-{pair.HeadWidth}-{pair.Features}", ["favor_keys.cu", "favor_queries.cu"], new FavorGeometry(pair.HeadWidth, pair.Features).Defines));
 }
