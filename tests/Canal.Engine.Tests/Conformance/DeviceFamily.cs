@@ -7,6 +7,9 @@ public interface IDeviceFamily
 {
     /// <summary>Whether the devices compute in half precision; the cases that need it are left out where they do not.</summary>
     static abstract bool HasHalf { get; }
+
+    /// <summary>Whether there are such devices on this machine; where not, one row of each theory stands for all, and says so.</summary>
+    static virtual bool IsThere => true;
 }
 
 /// <summary>Devices that must all give the same bits. The first is the one compared with.</summary>
@@ -23,6 +26,9 @@ public abstract class DeviceFamily : IDisposable
 
     /// <summary>Whether the family runs an operation.</summary>
     public abstract bool Implements(Type operation);
+
+    /// <summary>Whether an operation gives the same bits wherever its tensors begin: not where a library chooses its kernel by that.</summary>
+    public virtual bool SameBitsHoweverAligned(Type operation) => true;
 
     public void Dispose()
     {

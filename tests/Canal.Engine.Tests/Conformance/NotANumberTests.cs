@@ -106,3 +106,7 @@ public sealed class CpuNotANumberTests(CpuDevices devices) : NotANumberTests(dev
 
 /// <summary>On the CUDA device on the emulator.</summary>
 public sealed class EmulatedNotANumberTests(EmulatedDevices devices) : NotANumberTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>On the CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverNotANumberTests(DriverDevices devices) : NotANumberTests(devices), IClassFixture<DriverDevices>;
