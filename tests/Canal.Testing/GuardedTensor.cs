@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using Canal.Engine.Devices;
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Tensors;
+using Canal.Testing.Emulator;
 
 namespace Canal.Testing;
 
@@ -18,6 +20,7 @@ public sealed class GuardedTensor : IDisposable
     private readonly Device device;
     private readonly Tensor whole;
     private readonly int before;
+    private readonly EmulatedRuntime? emulator;
 
     /// <summary>A float32 tensor full of NaN.</summary>
     public GuardedTensor(Device device, Shape shape, bool aligned = false) : this(device, DType.Float32, shape, aligned) { }
@@ -38,6 +41,9 @@ public sealed class GuardedTensor : IDisposable
         var values = (byte[])canaries.Clone();
         Fill(Inside(values));
         device.CopyFromHost(whole, values);
+        emulator = (device as CudaDevice)?.Runtime as EmulatedRuntime;
+        emulator?.Forbid(whole.Address, (nuint)(before * type.Bytes()));
+        emulator?.Forbid(End, (nuint)(GuardElements * type.Bytes()));
     }
 
     /// <summary>A tensor with the given values, rounded to its type.</summary>
@@ -49,6 +55,8 @@ public sealed class GuardedTensor : IDisposable
 
     /// <summary>The values now, widened to float32.</summary>
     public float[] Values => Rounding.Widened(Tensor.Type, Read(Tensor));
+
+    private nint End => whole.Address + (nint)((before + Tensor.Count) * Tensor.Type.Bytes());
 
     // Quiet NaNs with payloads that no computation makes.
     private ReadOnlySpan<byte> Unwritten => Tensor.Type switch
@@ -88,7 +96,12 @@ public sealed class GuardedTensor : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => whole.Storage.Dispose();
+    public void Dispose()
+    {
+        emulator?.Allow(whole.Address);
+        emulator?.Allow(End);
+        whole.Storage.Dispose();
+    }
 
     private Span<byte> Inside(byte[] bytes) => bytes.AsSpan((int)Tensor.Offset, (int)Tensor.Bytes);
 

@@ -34,6 +34,7 @@ template <class T> static T update(Atomic operation, T* address, T value, T expe
 
 uint64_t atomic(Atomic operation, void* address, int bytes, bool is_signed, uint64_t value, uint64_t expected)
 {
+    if (checker) checker->access(address, bytes, Access::Atomic, Place{__builtin_return_address(0), nullptr, 0});
     if (bytes == 4) {
         return is_signed ? (uint64_t)update(operation, static_cast<int32_t*>(address), (int32_t)value, (int32_t)expected)
                          : update(operation, static_cast<uint32_t*>(address), (uint32_t)value, (uint32_t)expected);

@@ -1,6 +1,7 @@
 // failures.cpp: a defect of a kernel ends its launch with a message, and leaves the process as it was.
-#include "worker.h"
+#include <dlfcn.h>
 #include <stdio.h>
+#include "worker.h"
 
 namespace emulator {
 
@@ -10,16 +11,50 @@ const char* base_name(const char* path)
     return slash ? slash + 1 : path;
 }
 
-void Worker::fail(const char* file, int line, const char* what)
+// Where an instruction stands in the source, the function that was inlined first: asked of the debugger's tables once the fibers are left.
+static std::string described(const Place& place)
+{
+    if (place.file) return std::string(base_name(place.file)) + ":" + std::to_string(place.line);
+    Dl_info library;
+    if (!place.instruction || !dladdr(place.instruction, &library)) return "an unknown place";
+    char command[1200];
+    // An address to return to is that of the instruction behind the call.
+    const size_t offset = (const char*)place.instruction - 1 - (const char*)library.dli_fbase;
+    snprintf(command, sizeof command, "addr2line -i -s -e '%s' %#zx 2>&1", library.dli_fname, offset);
+    FILE* output = popen(command, "r");
+    if (!output) return "an unknown place";
+    std::string text, previous;
+    char line[400];
+    while (fgets(line, sizeof line, output)) {
+        line[strcspn(line, " \n")] = 0;          // behind a space: "(discriminator 2)"
+        if (line == previous) continue;
+        text += (text.empty() ? "" : ", inlined at ") + std::string(line);
+        previous = line;
+    }
+    pclose(output);
+    return text;
+}
+
+void Worker::fail(const Place& here, const Place* elsewhere, const char* what)
 {
     if (!launch->failed.exchange(true)) {
         const uint3 b = surroundings.block, t = running->index;
-        char place[200] = "";
-        if (file) snprintf(place, sizeof place, ", at %s:%d", base_name(file), line);
-        snprintf(launch->message, sizeof launch->message, "%s: %s%s, block (%u, %u, %u), thread (%u, %u, %u)",
-            launch->kernel->name, what, place, b.x, b.y, b.z, t.x, t.y, t.z);
+        snprintf(launch->message, sizeof launch->message, "%s: %s, at \001, block (%u, %u, %u), thread (%u, %u, %u)", launch->kernel->name, what, b.x, b.y, b.z, t.x, t.y, t.z);
+        launch->places[0] = here;
+        launch->places[1] = elsewhere ? *elsewhere : Place{};
     }
     abandon();
+}
+
+std::string complete_message(const Launch& launch)
+{
+    std::string message;
+    for (const char* c = launch.message; *c; c++) {
+        if (*c == *ELSEWHERE) message += described(launch.places[1]);
+        else if (*c == '\001') message += described(launch.places[0]);
+        else message += *c;
+    }
+    return message;
 }
 
 // Back to the host; the block's fibers are left where they stand and begin anew with the next block.

@@ -14,9 +14,9 @@ static __thread void* fault_address;
 static void land()
 {
     char what[100];
-    if (worker->is_below_a_stack(fault_address)) snprintf(what, sizeof what, "a thread's local variables need more than its stack of 64 KiB");
+    if (worker->holds_stack(fault_address)) snprintf(what, sizeof what, "a thread's local variables need more than its stack of 64 KiB");
     else snprintf(what, sizeof what, "a fault at address %p", fault_address);
-    worker->fail(nullptr, 0, what);
+    worker->fail(Place{}, nullptr, what);
 }
 
 // The fiber that faulted goes on in land(), on a stack of its own: its own may be full.

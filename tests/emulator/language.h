@@ -11,7 +11,6 @@
 #define __device__
 #define __constant__ static const
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 // A block stays on one operating system thread, and another block begins there only when it has ended.
@@ -19,6 +18,9 @@
 #define UNROLL
 #define UNROLL_BY(n)
 #define warpSize 32
+#ifdef CANAL_EMULATOR                    // in kernels alone: the standard library's headers use the name
+#define __noinline__ __attribute__((noinline))
+#endif
 
 struct uint3 { unsigned x, y, z; };
 struct alignas(8) float2 { float x, y; };
@@ -56,8 +58,13 @@ extern EMULATOR_API __thread Surroundings surroundings EMULATOR_FIXED;
 [[noreturn]] EMULATOR_API void fail(const char* file, int line, const char* format, ...) __attribute__((format(printf, 3, 4)));
 EMULATOR_API void block_barrier(const char* file, int line);
 
-// A program's static shared memory as the calling thread has it: thread-local variables, which nothing else in a program is.
-extern "C" void emulated_static_shared(unsigned char** begin, size_t* bytes);
+// Where a program's memory lies. Static shared memory, as the calling thread has it: its thread-local variables are nothing else.
+struct ProgramMemory {
+    unsigned char* static_shared;
+    size_t static_bytes;
+    uintptr_t begin, end;              // code and constants
+};
+extern "C" void emulated_memory(ProgramMemory& memory);
 
 // A kernel as the host finds it: by the symbol emulated_NAME of its program.
 struct Kernel {
@@ -65,7 +72,7 @@ struct Kernel {
     void (*run)(void** arguments);
     int count;
     const unsigned char* kinds;
-    void (*static_shared)(unsigned char** begin, size_t* bytes);
+    void (*memory)(ProgramMemory& memory);
 };
 
 // The host tags its arguments: 0 pointer, 1 32-bit integer, 2 64-bit integer, 3 float32 (ArgumentKind).
@@ -87,7 +94,7 @@ template <class... A> struct Signature<void (*)(A...)> {
 #define EXPORT_KERNEL(name) \
     extern "C" __attribute__((visibility("default"), used)) const emulator::Kernel emulated_##name = { \
         #name, &emulator::Signature<decltype(&name)>::run<&name>, emulator::Signature<decltype(&name)>::count, emulator::Signature<decltype(&name)>::kinds, \
-        &emulator::emulated_static_shared}; \
+        &emulator::emulated_memory}; \
     static const emulator::Kernel* const listed_##name __attribute__((section("emulated_kernels"), used)) = &emulated_##name;
 #define DYNAMIC_SHARED(T, name) T* name = reinterpret_cast<T*>(emulator::surroundings.dynamic_shared)
 #define threadIdx (*emulator::thread_index)
@@ -98,6 +105,4 @@ template <class... A> struct Signature<void (*)(A...)> {
 #define __trap() emulator::fail(__FILE__, __LINE__, "__trap()")
 
 static inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { emulator::block_barrier(file, line); }
-static inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-static inline void __threadfence_block() {}
 template <class T> static inline T __ldg(const T* p) { return *p; }

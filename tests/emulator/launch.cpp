@@ -64,7 +64,7 @@ using namespace emulator;
 
 // Runs a kernel to its end. 0, or 1 with a message where a defect ended it.
 extern "C" EMULATOR_API int emulator_launch(
-    const Kernel* kernel, const unsigned* grid, const unsigned* block, unsigned shared_bytes, void** arguments, int workers, const Options* options, char* message, int capacity)
+    const Kernel* kernel, const unsigned* grid, const unsigned* block, unsigned shared_bytes, const uint64_t* values, int workers, const Options* options, Counts* counts, char* message, int capacity)
 {
     static Helpers& helpers = *new Helpers;
     Launch launch;
@@ -72,15 +72,26 @@ extern "C" EMULATOR_API int emulator_launch(
     launch.grid = {grid[0], grid[1], grid[2]};
     launch.block = {block[0], block[1], block[2]};
     launch.shared_bytes = shared_bytes;
-    launch.arguments = arguments;
+    for (int i = 0; i < kernel->count; i++) {
+        launch.values[i] = values[i];
+        launch.arguments[i] = launch.values + i;
+    }
     launch.options = *options;
+    launch.counts = counts;
     launch.blocks = (unsigned long long)grid[0] * grid[1] * grid[2];
     launch.step = launch.blocks / 2 + (unsigned)options->order;
     while (std::gcd(launch.step, launch.blocks) != 1) launch.step++;
-    const int useful = (int)std::min<unsigned long long>(workers, launch.blocks);
+    // Checks know the accesses of one operating system thread.
+    const int useful = options->checks ? 1 : (int)std::min<unsigned long long>(workers, launch.blocks);
     if (useful > 1) helpers.run(launch, useful);
     else Worker::help(launch);
     if (!launch.failed) return 0;
-    snprintf(message, capacity, "%s", launch.message);
+    snprintf(message, capacity, "%s", complete_message(launch).c_str());
     return 1;
 }
+
+// Device memory that kernels may touch, and what of it they may not: what lies beside a tensor.
+extern "C" EMULATOR_API void emulator_allocated(uintptr_t begin, size_t bytes) { Allocations::all().add(begin, bytes); }
+extern "C" EMULATOR_API void emulator_freed(uintptr_t begin) { Allocations::all().remove(begin); }
+extern "C" EMULATOR_API void emulator_forbid(uintptr_t begin, size_t bytes) { Allocations::all().forbid(begin, bytes); }
+extern "C" EMULATOR_API void emulator_allow(uintptr_t begin) { Allocations::all().allow(begin); }

@@ -1,4 +1,4 @@
-// program.cpp: a part of every kernel program: its list of kernels, and where its static shared memory lies.
+// program.cpp: a part of every kernel program: its list of kernels, and where its memory lies.
 #include "language.h"
 #include <link.h>
 
@@ -15,36 +15,34 @@ namespace {
 
 thread_local volatile char touched;
 
-struct Found {
+struct Search {
     uintptr_t inside;
-    unsigned char* begin;
-    size_t bytes;
+    emulator::ProgramMemory& memory;
 };
 
 int look(dl_phdr_info* module, size_t, void* data)
 {
-    Found& found = *static_cast<Found*>(data);
-    bool is_mine = false;
+    Search& search = *static_cast<Search*>(data);
+    uintptr_t begin = UINTPTR_MAX, end = 0;
     size_t bytes = 0;
     for (int i = 0; i < module->dlpi_phnum; i++) {
         const auto& part = module->dlpi_phdr[i];
-        const uintptr_t begin = module->dlpi_addr + part.p_vaddr;
-        if (part.p_type == PT_LOAD && begin <= found.inside && found.inside < begin + part.p_memsz) is_mine = true;
         if (part.p_type == PT_TLS) bytes = part.p_memsz;
+        if (part.p_type != PT_LOAD) continue;
+        const uintptr_t first = module->dlpi_addr + part.p_vaddr;
+        if (first < begin) begin = first;
+        if (first + part.p_memsz > end) end = first + part.p_memsz;
     }
-    if (!is_mine) return 0;
-    found.begin = static_cast<unsigned char*>(module->dlpi_tls_data);
-    found.bytes = bytes;
+    if (search.inside < begin || search.inside >= end) return 0;
+    search.memory = {static_cast<unsigned char*>(module->dlpi_tls_data), module->dlpi_tls_data ? bytes : 0, begin, end};
     return 1;
 }
 
 } // namespace
 
-extern "C" void emulator::emulated_static_shared(unsigned char** begin, size_t* bytes)
+extern "C" void emulator::emulated_memory(ProgramMemory& memory)
 {
     touched = 1;                       // a thread's copy of a library's thread-local variables exists from the first use on
-    Found found{reinterpret_cast<uintptr_t>(&look), nullptr, 0};
-    dl_iterate_phdr(look, &found);
-    *begin = found.begin;
-    *bytes = found.begin ? found.bytes : 0;
+    Search search{reinterpret_cast<uintptr_t>(&look), memory};
+    dl_iterate_phdr(look, &search);
 }

@@ -26,6 +26,7 @@ void Worker::warp_multiply(WarpOperation operation, float* d, const unsigned* a,
 void Worker::warp_load_matrices(WarpOperation operation, unsigned* r, const void* row, const char* file, int line)
 {
     if (reinterpret_cast<uintptr_t>(row) % 16 != 0) fail(file, line, "ldmatrix: the address of a row is not a multiple of 16 bytes");
+    observe(row, 16, Access::Read, file, line);
     Warp& warp = warps[running->warp];
     const int lane = running->lane;
     warp.output[lane] = r;

@@ -38,6 +38,7 @@ void Worker::meet(unsigned mask, WarpOperation operation, const char* file, int 
     me.line = line;
     me.mask = mask;
     if (meeting.arrived == mask) {
+        if (checker) checker->meet(me.warp, mask);
         serve(meeting, warp);
         warp.ready |= mask;
         meeting = warp.meeting[--warp.meetings];

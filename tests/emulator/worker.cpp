@@ -32,7 +32,31 @@ void fail(const char* file, int line, const char* format, ...)
     worker->fail(file, line, what);
 }
 
-Worker::~Worker() { free(dynamic_shared); }
+// Unused bytes on both sides of dynamic shared memory: an access that misses it by little is told from one that misses all memory.
+constexpr size_t Margin = 4096;
+
+Worker::~Worker()
+{
+    if (dynamic_shared) free(dynamic_shared - Margin);
+}
+
+unsigned Worker::block_number() const
+{
+    const uint3 b = surroundings.block, grid = launch->grid;
+    return (b.z * grid.y + b.y) * grid.x + b.x;
+}
+
+bool Worker::find_shared(uintptr_t address, size_t& offset) const
+{
+    const uintptr_t statics = reinterpret_cast<uintptr_t>(memory.static_shared), dynamics = reinterpret_cast<uintptr_t>(dynamic_shared);
+    if (statics <= address && address < statics + memory.static_bytes) {
+        offset = address - statics;
+        return true;
+    }
+    if (!dynamic_shared || address < dynamics - Margin || address >= dynamics + dynamic_bytes + Margin) return false;
+    offset = address < dynamics ? shared_bytes() : dynamic_offset() + (address - dynamics);
+    return true;
+}
 
 uint64_t Worker::random()
 {
@@ -139,6 +163,7 @@ void Worker::block_barrier(const char* file, int line)
 
 void Worker::release_barrier()
 {
+    if (checker) checker->barrier();
     waiting = 0;
     for (int w = 0; w < warp_count; w++) warps[w].ready = warps[w].alive;
     scan_from = order == Order::Reverse ? warp_count - 1 : 0;
@@ -165,7 +190,7 @@ void Worker::shape_block()
 void Worker::poison_shared_memory()
 {
     if (launch->shared_bytes > 0) memset(dynamic_shared, 0xff, launch->shared_bytes);
-    if (static_bytes > 0) memset(static_shared, 0xff, static_bytes);
+    if (memory.static_bytes > 0) memset(memory.static_shared, 0xff, memory.static_bytes);
 }
 
 void Worker::run_block(uint3 index)
@@ -179,12 +204,14 @@ void Worker::run_block(uint3 index)
     alive = (int)threads.size();
     waiting = 0;
     scan_from = order == Order::Reverse ? warp_count - 1 : 0;
+    if (checker) checker->begin_block();
     Thread* first = pick();
     first->fiber = fibers.take();
     running = first;
     thread_index = &first->index;
     emulator_switch(&host_stack_pointer, first->fiber->stack_pointer);
     running = nullptr;
+    if (checker) checker->end_block();
 }
 
 void Worker::run_blocks(Launch& shared)
@@ -194,11 +221,19 @@ void Worker::run_blocks(Launch& shared)
     random_state = 0x9E3779B97F4A7C15ull * (unsigned)(shared.options.order + 1);
     shape_block();
     if (shared.shared_bytes > dynamic_bytes) {
-        free(dynamic_shared);
+        if (dynamic_shared) free(dynamic_shared - Margin);
         dynamic_bytes = (shared.shared_bytes + 127) / 128 * 128;
-        dynamic_shared = static_cast<unsigned char*>(aligned_alloc(128, dynamic_bytes));
+        dynamic_shared = static_cast<unsigned char*>(aligned_alloc(128, Margin + dynamic_bytes + Margin)) + Margin;
     }
-    shared.kernel->static_shared(&static_shared, &static_bytes);
+    if (memory_of != shared.kernel->memory) {
+        memory_of = shared.kernel->memory;
+        memory_of(memory);
+    }
+    if (shared.options.checks) {
+        if (!checks) checks = std::make_unique<Checker>();
+        checker = checks.get();
+        checker->begin_launch(*this, shared.counts);
+    }
     surroundings.block_size = shared.block;
     surroundings.grid_size = shared.grid;
     surroundings.dynamic_shared = dynamic_shared;
@@ -210,6 +245,7 @@ void Worker::run_blocks(Launch& shared)
         const auto block = shared.block_at(turn);
         run_block({(unsigned)(block % shared.grid.x), (unsigned)(block / shared.grid.x % shared.grid.y), (unsigned)(block / shared.grid.x / shared.grid.y)});
     }
+    checker = nullptr;
     launch = nullptr;
 }
 

@@ -1,7 +1,10 @@
 // worker.h: runs blocks of a launch on one operating system thread, switching between the fibers of their CUDA threads.
 #pragma once
 #include <atomic>
+#include <memory>
+#include <string>
 #include <vector>
+#include "checks.h"
 #include "fibers.h"
 #include "warp.h"
 
@@ -9,7 +12,12 @@ namespace emulator {
 
 enum class Order : unsigned char { Forward, Reverse, Random };
 
-struct Copy { void* to; const void* from; };
+struct Copy {
+    void* to;
+    const void* from;
+    const char* file;
+    int line;
+};
 
 struct Thread {
     uint3 index;
@@ -46,20 +54,26 @@ struct Warp {
 struct Options {
     int order;                         // of threads and blocks: 0 forward, 1 reverse, otherwise a seed
     bool perturbs_exponential, truncates_products;
+    bool checks;                       // the kernel is compiled for it
 };
+
+constexpr int MostArguments = 32;
 
 // What the operating system threads of one launch share.
 struct Launch {
     const Kernel* kernel;
     uint3 grid, block;
     size_t shared_bytes;
-    void** arguments;
+    uint64_t values[MostArguments];
+    void* arguments[MostArguments];
     Options options;
     unsigned long long blocks, step;
     int helping = 0;
     std::atomic<unsigned long long> next{0};
     std::atomic<bool> failed{false};
-    char message[2048];                // of the first failure
+    char message[2048];                // of the first failure; ELSEWHERE in it stands for the second place
+    Place places[2];
+    Counts* counts;                    // null where nothing is counted
 
     unsigned long long block_at(unsigned long long turn) const;
 };
@@ -67,6 +81,9 @@ struct Launch {
 void multiply_fragments(Warp& warp, bool is_bf16, bool truncates);
 void load_matrices(Warp& warp, bool transposed);
 const char* base_name(const char* path);
+std::string complete_message(const Launch& launch);
+
+#define ELSEWHERE "\002"
 void catch_faults();
 
 class Worker {
@@ -85,9 +102,24 @@ public:
     void copy_later(void* to, const void* from, const char* file, int line);
     void close_copy_group();
     void wait_for_copies(int groups_left);
-    [[noreturn]] void fail(const char* file, int line, const char* what);   // file may be null: the place is not known
+    [[noreturn]] void fail(const Place& here, const Place* elsewhere, const char* what);
+    [[noreturn]] void fail(const char* file, int line, const char* what) { fail(Place{nullptr, file, line}, nullptr, what); }
+
     bool is_running() const { return running != nullptr; }
-    bool is_below_a_stack(const void* address) const { return fibers.holds(address); }
+    int running_thread() const { return (int)(running - threads.data()); }
+    size_t thread_count() const { return threads.size(); }
+    unsigned block_number() const;
+    bool holds_stack(const void* address) const { return fibers.holds(address); }
+    // What a kernel may read though it is neither tensor nor shared memory: its program's constants, its arguments, built-in variables.
+    bool holds_constant(uintptr_t address) const
+    {
+        const auto is_in = [&](const auto& object) { return address - reinterpret_cast<uintptr_t>(&object) < sizeof(object); };
+        return is_in(thread_index) || is_in(surroundings) || (memory.begin <= address && address < memory.end) || is_in(*launch)
+            || address - reinterpret_cast<uintptr_t>(threads.data()) < threads.size() * sizeof(Thread);
+    }
+    // Shared memory as one stretch: static, then dynamic. An offset beyond it is that of an address beside it.
+    size_t shared_bytes() const { return dynamic_offset() + launch->shared_bytes; }
+    bool find_shared(uintptr_t address, size_t& offset) const;
 
 private:
     static void run_threads();
@@ -106,14 +138,16 @@ private:
     [[noreturn]] void fail_stalled();
     [[noreturn]] void abandon();
     uint64_t random();
+    size_t dynamic_offset() const { return (memory.static_bytes + 15) / 16 * 16; }
 
     Fibers fibers;
     std::vector<Thread> threads;
     std::vector<Warp> warps;
     unsigned char* dynamic_shared = nullptr;
     size_t dynamic_bytes = 0;
-    unsigned char* static_shared = nullptr;
-    size_t static_bytes = 0;
+    ProgramMemory memory{};
+    void (*memory_of)(ProgramMemory& memory) = nullptr;
+    std::unique_ptr<Checker> checks;
     Thread* running = nullptr;
     void* host_stack_pointer = nullptr;
     Launch* launch = nullptr;

@@ -12,12 +12,12 @@ internal sealed record EmulatedKernel(string Name, ArgumentKind[] Kinds, nint Ad
 /// <summary>A kernel program, built and loaded at first use.</summary>
 internal sealed unsafe class EmulatedProgram
 {
-    private static readonly Dictionary<KernelProgram, EmulatedProgram> Loaded = [];
+    private static readonly Dictionary<(KernelProgram Program, bool IsChecked), EmulatedProgram> Loaded = [];
     private readonly Dictionary<string, EmulatedKernel> kernels = [];
 
-    private EmulatedProgram(KernelProgram program)
+    private EmulatedProgram(KernelProgram program, bool isChecked)
     {
-        var handle = NativeLibrary.Load(EmulatorBuild.Program(program, EmulatorLibrary.Instance.Value.File));
+        var handle = NativeLibrary.Load(EmulatorBuild.Program(program, EmulatorLibrary.Instance.Value.File, isChecked));
         var list = (delegate* unmanaged<int*, NativeKernel**>)NativeLibrary.GetExport(handle, "emulator_kernels");
         int count;
         var records = list(&count);
@@ -33,11 +33,11 @@ internal sealed unsafe class EmulatedProgram
     public IEnumerable<string> Kernels => kernels.Keys;
 
     /// <summary>The program's kernels, shared by all runtimes of the process.</summary>
-    public static EmulatedProgram Of(KernelProgram program)
+    public static EmulatedProgram Of(KernelProgram program, bool isChecked = false)
     {
         lock (Loaded)
         {
-            if (!Loaded.TryGetValue(program, out var loaded)) Loaded.Add(program, loaded = new EmulatedProgram(program));
+            if (!Loaded.TryGetValue((program, isChecked), out var loaded)) Loaded.Add((program, isChecked), loaded = new EmulatedProgram(program, isChecked));
             return loaded;
         }
     }

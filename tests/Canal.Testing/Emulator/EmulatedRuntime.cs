@@ -13,6 +13,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     private readonly EmulatorLibrary emulator = EmulatorLibrary.Instance.Value;
     private readonly List<EmulatedKernel> kernels = [null!];
     private readonly List<List<Action>?> graphs = [null];
+    private readonly Dictionary<string, AccessCounts> counts = [];
     private readonly EmulatorOptions options;
     private List<Action>? captured;
     private nuint allocated;
@@ -54,6 +55,9 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     /// <inheritdoc/>
     public nuint FreeBytes => ((nuint)8 << 30) - allocated;
 
+    /// <summary>What the loads and stores of each kernel cost so far, where that is counted.</summary>
+    public IReadOnlyDictionary<string, AccessCounts> AccessCounts => counts;
+
     /// <summary>Launches so far.</summary>
     public long Launches { get; private set; }
 
@@ -65,6 +69,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
         var memory = NativeMemory.AlignedAlloc(bytes, 256);
         NativeMemory.Fill(memory, bytes, 0xFF);
         allocated += bytes;
+        emulator.Allocated((nint)memory, bytes);
         return (nint)memory;
     }
 
@@ -72,14 +77,21 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     public void Free(nint pointer, nuint bytes)
     {
         ForbidInCapture("free");
+        emulator.Freed(pointer);
         NativeMemory.AlignedFree((void*)pointer);
         allocated -= bytes;
     }
 
+    /// <summary>Forbids kernels a part of device memory, where accesses are checked: what lies beside a tensor.</summary>
+    public void Forbid(nint pointer, nuint bytes) => emulator.Forbid(pointer, bytes);
+
+    /// <summary>Allows again the bytes that <see cref="Forbid"/> was given with this beginning.</summary>
+    public void Allow(nint pointer) => emulator.Allow(pointer);
+
     /// <inheritdoc/>
     public nint Load(KernelProgram program, string kernel)
     {
-        kernels.Add(EmulatedProgram.Of(program).Find(kernel) ?? throw new CudaKernelException($"Program {program.Name} has no kernel {kernel}."));
+        kernels.Add(EmulatedProgram.Of(program, options.Checks || options.Counts).Find(kernel) ?? throw new CudaKernelException($"Program {program.Name} has no kernel {kernel}."));
         return kernels.Count - 1;
     }
 
@@ -97,7 +109,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
             throw new InvalidOperationException($"{target.Name}: no card takes {shape}.");
         }
         Launches++;
-        if (captured is null) emulator.Launch(target.Address, shape, arguments.Values, options);
+        if (captured is null) Run(target, shape, arguments.Values);
         else Capture(target, shape, arguments.Values.ToArray());
     }
 
@@ -172,8 +184,14 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     /// <inheritdoc/>
     public void Dispose() { }
 
+    private void Run(EmulatedKernel kernel, in LaunchShape shape, ReadOnlySpan<ulong> values)
+    {
+        var counted = emulator.Launch(kernel.Address, shape, values, options);
+        if (options.Counts) counts[kernel.Name] = counts.GetValueOrDefault(kernel.Name) + counted;
+    }
+
     // Apart from their callers: a lambda's captured variables are allocated where the method begins.
-    private void Capture(EmulatedKernel kernel, LaunchShape shape, ulong[] values) => captured!.Add(() => emulator.Launch(kernel.Address, shape, values, options));
+    private void Capture(EmulatedKernel kernel, LaunchShape shape, ulong[] values) => captured!.Add(() => Run(kernel, shape, values));
 
     private void Capture(MatrixProduct product) => captured!.Add(() => emulator.Multiply(product));
 

@@ -12,6 +12,10 @@ internal static class EmulatorBuild
 
     // Stack clash protection: a large frame must not step over the page that guards a fiber's stack.
     private static readonly string[] KernelOptions = ["-w", "-DCANAL_EMULATOR", "-fstack-clash-protection"];
+    // A call before each access to memory, and before an index beyond an array. Structures are not taken apart: a load of a float4 is one load.
+    private static readonly string[] CheckOptions =
+        ["-g", "-fsanitize=thread", "--param=tsan-instrument-func-entry-exit=0", "-fsanitize=bounds", "-fno-tree-sra", "-fno-ipa-sra", "-fno-tree-vectorize"];
+
     private static readonly string[] ProductOptions = ["-O3", "-ffp-contract=fast"];
     private static readonly string Defects = Path.Combine(BuildCache.Sources, "defects");
 
@@ -23,15 +27,15 @@ internal static class EmulatorBuild
         return BuildCache.File("runtime", ".so", objects, path => BuildCache.Compile(["-shared", "-Wl,-Bsymbolic", "-o", path, .. objects, "-lpthread"]));
     }
 
-    /// <summary>A kernel program, linked with a runtime.</summary>
-    public static string Program(KernelProgram program, string runtime)
+    /// <summary>A kernel program, linked with a runtime; made for checking where asked.</summary>
+    public static string Program(KernelProgram program, string runtime, bool isChecked)
     {
         var headers = Sources().Where(pair => pair.Key.EndsWith(".cuh", StringComparison.Ordinal)).OrderBy(pair => pair.Key, StringComparer.Ordinal).ToArray();
-        string[] defines = [.. program.Defines.Select(define => "-D" + define)];
+        string[] options = [.. program.Defines.Select(define => "-D" + define), .. isChecked ? CheckOptions : []];
         string[] objects =
         [
             Object(Path.Combine(BuildCache.Sources, "program.cpp"), ["-Wall"]),
-            .. program.Files.AsParallel().AsOrdered().Select(file => KernelObject(file, headers, defines)),
+            .. program.Files.AsParallel().AsOrdered().Select(file => KernelObject(file, headers, options)),
         ];
         return BuildCache.File(program.Name, ".so", [.. objects, runtime],
             path => BuildCache.Compile(["-shared", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-o", path, .. objects, runtime]));
@@ -41,10 +45,10 @@ internal static class EmulatorBuild
         BuildCache.File(Path.GetFileNameWithoutExtension(file), ".o", [.. Options, .. options, File.ReadAllText(file), .. Headers()],
             path => BuildCache.Compile([.. Options, .. options, "-c", "-o", path, file]));
 
-    private static string KernelObject(string file, KeyValuePair<string, string>[] headers, string[] defines)
+    private static string KernelObject(string file, KeyValuePair<string, string>[] headers, string[] further)
     {
         var text = Sources()[file];
-        string[] options = [.. Options, .. KernelOptions, .. defines];
+        string[] options = [.. Options, .. KernelOptions, .. further];
         return BuildCache.File(Path.GetFileNameWithoutExtension(file), ".o", [.. options, file, text, .. headers.SelectMany(pair => new[] { pair.Key, pair.Value }), .. Headers()], path =>
         {
             // The compiler's messages and the emulator's name the file as it is called in kernels/.

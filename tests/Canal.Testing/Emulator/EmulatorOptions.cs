@@ -14,4 +14,13 @@ public sealed record EmulatorOptions
 
     /// <summary>Whether products on tensor cores cut their sums off instead of rounding them, as cards do.</summary>
     public bool TruncateProducts { get; init; }
+
+    /// <summary>
+    /// Whether every load and store is checked: inside of memory and of the tensor, aligned, of shared memory that was written, ordered by
+    /// barriers against those of other threads, and not where another block of the launch wrote. Slow; CANAL_EMULATOR_CHECKS=1 makes it the rule.
+    /// </summary>
+    public bool Checks { get; init; } = Environment.GetEnvironmentVariable("CANAL_EMULATOR_CHECKS") == "1";
+
+    /// <summary>Whether the cost of loads and stores is counted; with checks.</summary>
+    public bool Counts { get; init; }
 }

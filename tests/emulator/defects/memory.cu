@@ -22,3 +22,29 @@ extern "C" __global__ void large_local_repaired(float* __restrict__ y, int n)
     y[threadIdx.x] = local[threadIdx.x];
 }
 EXPORT_KERNEL(large_local_repaired)
+
+// One element too many.
+extern "C" __global__ void beyond_tensor(float* __restrict__ y, const float* __restrict__ x, int n)
+{
+    for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = x[i] + x[i + 1];   // defect
+}
+EXPORT_KERNEL(beyond_tensor)
+extern "C" __global__ void beyond_tensor_repaired(float* __restrict__ y, const float* __restrict__ x, int n)
+{
+    for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = x[i] + (i + 1 < n ? x[i + 1] : 0.0f);
+}
+EXPORT_KERNEL(beyond_tensor_repaired)
+
+// Four floats at once from where four floats may not begin.
+extern "C" __global__ void misaligned_load(float* __restrict__ y, const float* __restrict__ x)
+{
+    const float4 v = *reinterpret_cast<const float4*>(x + 1);            // defect
+    y[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+EXPORT_KERNEL(misaligned_load)
+extern "C" __global__ void misaligned_load_repaired(float* __restrict__ y, const float* __restrict__ x)
+{
+    const float4 v = *reinterpret_cast<const float4*>(x);
+    y[threadIdx.x] = v.x + v.y + v.z + v.w;
+}
+EXPORT_KERNEL(misaligned_load_repaired)

@@ -84,3 +84,80 @@ extern "C" __global__ void misaligned_copy_repaired(float* __restrict__ y, const
     for (int i = threadIdx.x; i < 128; i += 32) y[i] = board[4 + i];
 }
 EXPORT_KERNEL(misaligned_copy_repaired)
+
+// A row too many of an array whose size is known.
+extern "C" __global__ void beyond_static(float* __restrict__ y, int n)
+{
+    __shared__ float board[4][32];
+    for (int i = 0; i < n; i++) board[i][threadIdx.x] = 1.0f;            // defect
+    __syncthreads();
+    y[threadIdx.x] = board[0][31 - threadIdx.x];
+}
+EXPORT_KERNEL(beyond_static)
+extern "C" __global__ void beyond_static_repaired(float* __restrict__ y, int n)
+{
+    __shared__ float board[4][32];
+    for (int i = 0; i < n && i < 4; i++) board[i][threadIdx.x] = 1.0f;
+    __syncthreads();
+    y[threadIdx.x] = board[0][31 - threadIdx.x];
+}
+EXPORT_KERNEL(beyond_static_repaired)
+
+// More than the launch asks for.
+extern "C" __global__ void beyond_dynamic(float* __restrict__ y)
+{
+    DYNAMIC_SHARED(float, board);
+    board[threadIdx.x + 2] = 1.0f;                                       // defect
+    __syncwarp();
+    y[threadIdx.x] = board[threadIdx.x + 2];
+}
+EXPORT_KERNEL(beyond_dynamic)
+extern "C" __global__ void beyond_dynamic_repaired(float* __restrict__ y)
+{
+    DYNAMIC_SHARED(float, board);
+    board[threadIdx.x] = 1.0f;
+    __syncwarp();
+    y[threadIdx.x] = board[threadIdx.x];
+}
+EXPORT_KERNEL(beyond_dynamic_repaired)
+
+// Warps read what other warps write. Forward order makes it look right.
+extern "C" __global__ void missing_barrier(float* __restrict__ y)
+{
+    __shared__ float board[64];
+    board[threadIdx.x] = (float)threadIdx.x;
+    __syncwarp();
+    y[threadIdx.x] = board[threadIdx.x % 32];                            // defect
+}
+EXPORT_KERNEL(missing_barrier)
+extern "C" __global__ void missing_barrier_repaired(float* __restrict__ y)
+{
+    __shared__ float board[64];
+    board[threadIdx.x] = (float)threadIdx.x;
+    __syncthreads();
+    y[threadIdx.x] = board[threadIdx.x % 32];
+}
+EXPORT_KERNEL(missing_barrier_repaired)
+
+// The second turn overwrites what slow threads still read.
+extern "C" __global__ void one_barrier_short(float* __restrict__ y)
+{
+    __shared__ float board[64];
+    for (int turn = 0; turn < 2; turn++) {
+        board[threadIdx.x] = (float)(threadIdx.x + turn);                // defect
+        __syncthreads();
+        y[threadIdx.x] = board[63 - threadIdx.x];
+    }
+}
+EXPORT_KERNEL(one_barrier_short)
+extern "C" __global__ void one_barrier_short_repaired(float* __restrict__ y)
+{
+    __shared__ float board[64];
+    for (int turn = 0; turn < 2; turn++) {
+        board[threadIdx.x] = (float)(threadIdx.x + turn);
+        __syncthreads();
+        y[threadIdx.x] = board[63 - threadIdx.x];
+        __syncthreads();
+    }
+}
+EXPORT_KERNEL(one_barrier_short_repaired)
