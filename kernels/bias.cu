@@ -10,32 +10,29 @@
 // Access   y Write, bias Read, residual Read
 #include "common.cuh"
 
-// The column moves by a constant step from turn to turn: one division a thread, none an element.
 template <class T> __device__ __forceinline__ void broadcast_bias(T* __restrict__ y, const float* __restrict__ bias, const float* __restrict__ residual, int N, int C)
 {
     const long long n = (long long)N * C;
     if (C % 8 == 0 && wide(y, bias, residual)) {
         const long long groups = n / 8;
-        const int row = C / 8, step = (int)(grid_threads() % row);
-        int c = (int)(grid_thread() % row);
+        GridColumn column(C / 8);
         UNROLL_BY(1) for (long long i = grid_thread(); i < groups; i += grid_threads()) {
             float v[8];
-            load8(v, bias + 8 * c);
+            load8(v, bias + 8 * column.c);
             if (residual) {
                 float r[8];
                 load8(r, residual + 8 * i);
                 UNROLL for (int j = 0; j < 8; j++) v[j] += r[j];
             }
             store8(y + 8 * i, v);
-            c = c + step < row ? c + step : c + step - row;
+            column.next();
         }
         return;
     }
-    const int step = (int)(grid_threads() % C);
-    int c = (int)(grid_thread() % C);
+    GridColumn column(C);
     for (long long i = grid_thread(); i < n; i += grid_threads()) {
-        y[i] = rounded<T>(residual ? bias[c] + residual[i] : bias[c]);
-        c = step < C - c ? c + step : c - (C - step);
+        y[i] = rounded<T>(residual ? bias[column.c] + residual[i] : bias[column.c]);
+        column.next();
     }
 }
 

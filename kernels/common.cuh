@@ -115,6 +115,13 @@ template <class T> __device__ __forceinline__ T rounded(float x) { T h; from_flo
 __device__ __forceinline__ long long grid_thread() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ long long grid_threads() { return (long long)gridDim.x * blockDim.x; }
 
+// The column of a grid-stride loop over rows of so many columns: it moves by a constant step, so that there is one division a thread and none an element.
+struct GridColumn {
+    int c, step, columns;
+    __device__ __forceinline__ explicit GridColumn(int columns) : c((int)(grid_thread() % columns)), step((int)(grid_threads() % columns)), columns(columns) {}
+    __device__ __forceinline__ void next() { c = step < columns - c ? c + step : c - (columns - step); }
+};
+
 // Eight elements as float32, by loads and stores of 16 bytes. The address must be a multiple of 16: tensors are views, ask wide() first.
 __device__ __forceinline__ void load8(float* x, const f32* p)
 {

@@ -3,11 +3,18 @@ using Canal.Engine.Operations;
 
 namespace Canal.Engine.Devices.Cpu;
 
-/// <summary>y = x Phi(x); dx = dy (Phi(x) + x phi(x)), with Phi within 1e-7 (<see cref="VectorMath.NormalCdf{V}"/>).</summary>
+/// <summary>y = z Phi(z); dx = dy (Phi(z) + z phi(z)) of z = x + bias, with Phi within 1e-7 (<see cref="VectorMath.NormalCdf{V}"/>).</summary>
 internal static unsafe class GeluKernels
 {
     public static void Forward<V>(in GeluForward operation, CpuDevice device) where V : struct, IVector<V>
     {
+        if (!operation.Bias.IsNone)
+        {
+            // The sum first, in y; then as without a bias, in place.
+            ElementwiseKernels.BroadcastBias<V>(new BroadcastBias(operation.Y, operation.Bias, operation.X), device);
+            Forward<V>(new GeluForward(operation.Y, operation.Y), device);
+            return;
+        }
         var body = new ForwardBody<V> { Y = (float*)operation.Y.Address, X = (float*)operation.X.Address, Count = operation.X.Count };
         device.Workers.Run(ref body, Chunks.Count(body.Count));
     }
@@ -19,10 +26,13 @@ internal static unsafe class GeluKernels
             DX = (float*)operation.DX.Address,
             DY = (float*)operation.DY.Address,
             X = (float*)operation.X.Address,
+            Bias = operation.Bias.IsNone ? null : (float*)operation.Bias.Address,
             Count = operation.X.Count,
+            Columns = operation.Columns,
             Accumulate = operation.Accumulate,
         };
-        device.Workers.Run(ref body, Chunks.Count(body.Count));
+        if (body.Bias == null) device.Workers.Run(ref body, Chunks.Count(body.Count));
+        else device.Workers.Run(ref body, Chunks.Count(operation.X.Shape.Rows, Chunks.Rows(body.Columns)));
     }
 
     private struct ForwardBody<V> : IParallelBody where V : struct, IVector<V>
@@ -43,21 +53,35 @@ internal static unsafe class GeluKernels
         public float* DX;
         public float* DY;
         public float* X;
+        public float* Bias;
         public long Count;
+        public int Columns;
         public bool Accumulate;
 
         public readonly void Run(int index, int worker)
         {
             unchecked
             {
-                var (first, count) = ((long)index * Chunks.Elements, Chunks.Length(index, Count));
-                var dx = DX + first;
-                var dy = DY + first;
-                var x = X + first;
+                if (Bias == null)
+                {
+                    var first = (long)index * Chunks.Elements;
+                    Run(DX + first, DY + first, X + first, Chunks.Length(index, Count));
+                    return;
+                }
+                var (rows, all) = (Chunks.Rows(Columns), Count / Columns);
+                for (var n = (long)index * rows; n < Math.Min(((long)index + 1) * rows, all); n++) Run(DX + (n * Columns), DY + (n * Columns), X + (n * Columns), Columns);
+            }
+        }
+
+        private readonly void Run(float* dx, float* dy, float* x, int count)
+        {
+            unchecked
+            {
                 for (var i = 0; i < count; i += V.Count)
                 {
                     var lanes = count - i;
-                    var gradient = V.Load(dy + i, lanes) * VectorMath.GeluDerivative(V.Load(x + i, lanes));
+                    var z = Bias == null ? V.Load(x + i, lanes) : V.Load(x + i, lanes) + V.Load(Bias + i, lanes);
+                    var gradient = V.Load(dy + i, lanes) * VectorMath.GeluDerivative(z);
                     if (Accumulate) gradient += V.Load(dx + i, lanes);
                     V.Store(gradient, dx + i, lanes);
                 }

@@ -12,7 +12,7 @@ internal static class GeluLaunches
         var count = operation.X.Count;
         if (count == 0) return;
         var arguments = default(KernelArguments);
-        arguments.Add(operation.Y).Add(operation.X).Add(count);
+        arguments.Add(operation.Y).Add(operation.X).Add(operation.Bias).Add(count).Add(operation.Columns);
         device.Launch(KernelPrograms.Elementwise, ForwardKernel.For(operation.X.Type), Grids.Eights(count, device), arguments);
     }
 
@@ -21,7 +21,7 @@ internal static class GeluLaunches
         var count = operation.X.Count;
         if (count == 0) return;
         var arguments = default(KernelArguments);
-        arguments.Add(operation.DX).Add(operation.DY).Add(operation.X).Add(count).Add(operation.Accumulate);
+        arguments.Add(operation.DX).Add(operation.DY).Add(operation.X).Add(operation.Bias).Add(count).Add(operation.Columns).Add(operation.Accumulate);
         device.Launch(KernelPrograms.Elementwise, BackwardKernel.For(operation.X.Type), Grids.Eights(count, device), arguments);
     }
 }

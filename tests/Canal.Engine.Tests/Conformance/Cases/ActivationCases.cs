@@ -1,3 +1,4 @@
+using System.Numerics;
 using Canal.Engine.Devices;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
@@ -19,6 +20,11 @@ internal static class ActivationCases
                     var (x, dy) = (Sample.Normal(5, n * c, mean, 2), Sample.Normal(6, n * c, mean));
                     foreach (var operation in Cases($"[{n}, {c}] mean {mean}{suffix}", new Shape(n, c), type, x, dy)) yield return operation;
                 }
+                var bias = Argument.Read("bias", new Shape(c), Sample.Normal(8, c, 1));
+                foreach (var operation in Cases($"[{n}, {c}] bias{suffix}", new Shape(n, c), type, Sample.Normal(5, n * c, -1, 2), Sample.Normal(6, n * c), bias))
+                {
+                    yield return operation;
+                }
             }
             // Either side of where erf and exp change their formulas, where they vanish, and where x^2 overflows.
             float[] edges = [0, 1e-38f, 1e-7f, 0.5f, 1, 1.41f, 1.42f, 3, 5.5f, 5.6f, 9, 13, 14.4f, 20, 88, 1e4f, 3e19f, 3e38f];
@@ -30,30 +36,37 @@ internal static class ActivationCases
         }
     }
 
-    private static IEnumerable<OperationCase> Cases(string name, Shape shape, DType type, float[] inputs, float[] gradients)
+    private static IEnumerable<OperationCase> Cases(string name, Shape shape, DType type, float[] inputs, float[] gradients, Argument? bias = null)
     {
         var (x, dy) = (Argument.Read("x", shape, inputs, type), Argument.Read("dy", shape, gradients, type));
+        Argument[] biases = bias is null ? [] : [bias];
         var y = Argument.Read("y", shape, Array.ConvertAll(x.Floats, v => MathF.Max(v, 0)), type);
-        yield return new GeluForwardCase { Name = $"gelu_forward {name}", Arguments = [Argument.Write("y", shape, type), x] };
-        yield return new ReluForwardCase { Name = $"relu_forward {name}", Arguments = [Argument.Write("y", shape, type), x] };
+        yield return new GeluForwardCase { Name = $"gelu_forward {name}", Arguments = [Argument.Write("y", shape, type), x, .. biases] };
+        if (bias is null) yield return new ReluForwardCase { Name = $"relu_forward {name}", Arguments = [Argument.Write("y", shape, type), x] };
         foreach (var accumulate in new[] { false, true })
         {
             var (dx, suffix) = (Argument.Gradient("dx", shape, accumulate, type), accumulate ? " accumulate" : "");
-            yield return new GeluBackwardCase { Name = $"gelu_backward {name}{suffix}", Arguments = [dx, dy, x], Accumulate = accumulate };
-            yield return new ReluBackwardCase { Name = $"relu_backward {name}{suffix}", Arguments = [dx, dy, y], Accumulate = accumulate };
+            yield return new GeluBackwardCase { Name = $"gelu_backward {name}{suffix}", Arguments = [dx, dy, x, .. biases], Accumulate = accumulate };
+            if (bias is null) yield return new ReluBackwardCase { Name = $"relu_backward {name}{suffix}", Arguments = [dx, dy, y], Accumulate = accumulate };
         }
+    }
+
+    private static T[] Biased<T>(T[] x, T[]? bias) where T : IFloatingPointIeee754<T>
+    {
+        for (var i = 0; bias is not null && i < x.Length; i++) x[i] += bias[i % bias.Length];
+        return x;
     }
 
     private sealed class GeluForwardCase : OperationCase
     {
         public override Type Operation => typeof(GeluForward);
 
-        public override void Run(Device device, Func<string, Tensor> tensor) => device.Run(new GeluForward(tensor("y"), tensor("x")));
+        public override void Run(Device device, Func<string, Tensor> tensor) => device.Run(new GeluForward(tensor("y"), tensor("x"), tensor("bias")));
 
-        public override T[] Expect<T>(string output) => GeluReference.Forward(Values<T>("x"));
+        public override T[] Expect<T>(string output) => GeluReference.Forward(Biased(Values<T>("x"), Arguments.Length > 2 ? Values<T>("bias") : null));
 
         // x · 1: Phi is computed to the roundoff of 1, in the far tail too.
-        public override double LargestIntermediate(string output) => Largest("x");
+        public override double LargestIntermediate(string output) => Largest("x") + (Arguments.Length > 2 ? Largest("bias") : 0);
     }
 
     private sealed class GeluBackwardCase : OperationCase
@@ -63,9 +76,9 @@ internal static class ActivationCases
         public override Type Operation => typeof(GeluBackward);
 
         public override void Run(Device device, Func<string, Tensor> tensor) =>
-            device.Run(new GeluBackward(tensor("dx"), tensor("dy"), tensor("x"), Accumulate));
+            device.Run(new GeluBackward(tensor("dx"), tensor("dy"), tensor("x"), Accumulate, tensor("bias")));
 
-        public override T[] Expect<T>(string output) => GeluReference.Backward(Values<T>("dy"), Values<T>("x"));
+        public override T[] Expect<T>(string output) => GeluReference.Backward(Values<T>("dy"), Biased(Values<T>("x"), Arguments.Length > 3 ? Values<T>("bias") : null));
 
         // dy (Phi + x phi): x phi reaches 0.24, x^2 / 2 in its exponent is rounded at its own scale and damped by phi.
         public override double LargestIntermediate(string output) => 1.5 * Largest("dy");
