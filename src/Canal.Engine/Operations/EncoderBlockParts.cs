@@ -57,9 +57,8 @@ internal static class EncoderBlockParts
         sink.Take(new BroadcastBias(residual, w.OutputBias, x));
         sink.Take(new MatMul(residual, attended, w.Output, TransposeB: true, Accumulate: true));
         sink.Take(new LayerNormForward(h, Tensor.None, Tensor.None, residual, w.FeedForwardNormGamma, w.FeedForwardNormBeta, block.NormEpsilon));
-        sink.Take(new BroadcastBias(hidden, w.B1, Tensor.None));
-        sink.Take(new MatMul(hidden, h, w.W1, TransposeB: true, Accumulate: true));
-        sink.Take(new GeluForward(hidden, hidden));
+        sink.Take(new MatMul(hidden, h, w.W1, TransposeB: true));
+        sink.Take(new GeluForward(hidden, hidden, w.B1));
         sink.Take(new BroadcastBias(block.Y, w.B2, residual));
         sink.Take(new MatMul(block.Y, hidden, w.W2, TransposeB: true, Accumulate: true));
         return end;
