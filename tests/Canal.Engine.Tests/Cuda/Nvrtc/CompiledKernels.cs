@@ -25,6 +25,8 @@ public sealed class CompiledKernels
     /// <summary>The architecture of the PTX.</summary>
     internal const int PtxArchitecture = 90;
 
+    private const int SmallArchitecture = 80;
+
     internal static IReadOnlyList<int> Architectures { get; } = [.. Multiprocessor.All.Select(multiprocessor => multiprocessor.Architecture)];
 
     /// <summary>What runs on an architecture in a precision.</summary>
@@ -45,9 +47,9 @@ public sealed class CompiledKernels
     /// <summary>The programs of scBERT on an architecture, each once, by name.</summary>
     internal IReadOnlyList<KernelProgram> Programs(int architecture) => Distinct(KernelPrograms.General.Concat(Launches(architecture).Select(launch => launch.Program)));
 
-    /// <summary>These and the programs of the small geometries.</summary>
-    internal IReadOnlyList<KernelProgram> AllPrograms(int architecture) => Distinct(Programs(architecture).Concat(
-        CudaPrecision.All.Where(precision => precision.Fits(architecture)).SelectMany(precision => ScBertTour.OtherPrograms(architecture, precision))));
+    /// <summary>The programs of the small geometries that are not among these; they are looked at on one architecture, which costs seconds enough.</summary>
+    internal static IReadOnlyList<KernelProgram> SmallPrograms(int architecture) => architecture != SmallArchitecture ? [] : Distinct(
+        CudaPrecision.All.SelectMany(precision => ScBertTour.OtherPrograms(architecture, precision)).Except(KernelPrograms.General));
 
     /// <summary>A program's machine code, with the resources of its kernels in the log.</summary>
     internal KernelImage Compile(KernelProgram program, int architecture)

@@ -17,7 +17,7 @@ public sealed class NvrtcKernelTests(CompiledKernels kernels)
     {
         Require(architecture);
         var faults = new List<string>();
-        foreach (var program in kernels.AllPrograms(architecture))
+        foreach (var program in kernels.Programs(architecture).Concat(CompiledKernels.SmallPrograms(architecture)))
         {
             var image = kernels.Compile(program, architecture);
             Assert.True(image.Target.IsMachineCode);
