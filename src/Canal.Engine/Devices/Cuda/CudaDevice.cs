@@ -11,11 +11,12 @@ namespace Canal.Engine.Devices.Cuda;
 public sealed class CudaDevice : Device
 {
     private readonly Dictionary<(KernelProgram Program, string Kernel), nint> loaded = [];
+    private const uint UnpooledBytes = 256 << 20;
     private bool disposed;
 
     /// <summary>A device over <paramref name="runtime"/>, which it owns.</summary>
     /// <exception cref="ArgumentException">The precision does not exist on the architecture.</exception>
-    public CudaDevice(ICudaRuntime runtime, CudaOptions options) : base(new MemoryPool(runtime, options.MemoryLimit))
+    public CudaDevice(ICudaRuntime runtime, CudaOptions options) : base(new MemoryPool(runtime, options.MemoryLimit ?? Most(runtime)))
     {
         Runtime = runtime;
         Precision = options.Precision;
@@ -164,6 +165,9 @@ public sealed class CudaDevice : Device
         base.Dispose();
         Runtime.Dispose();
     }
+
+    // Without a limit: what is free, so that a cache that does not fit goes to a file. Kernels and the driver need some beside the pool.
+    private static nuint? Most(ICudaRuntime runtime) => runtime.FreeBytes is var free && free > 2 * UnpooledBytes ? free - UnpooledBytes : null;
 
     private static void RequireBytes(Tensor tensor, int bytes)
     {

@@ -9,6 +9,6 @@ public sealed record CudaOptions
     /// <summary>Whether training steps are recorded once and replayed; the bits are the same.</summary>
     public bool CapturesSteps { get; init; } = true;
 
-    /// <summary>Most bytes of device memory, or null for what there is.</summary>
+    /// <summary>Most bytes of device memory, or null for what is free when the device is opened.</summary>
     public nuint? MemoryLimit { get; init; }
 }
