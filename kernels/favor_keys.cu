@@ -1,24 +1,23 @@
 // favor_keys.cu: the sums over keys of FAVOR+ attention without tensor cores, in the centred form.     Choromanski et al. 2021, arXiv:2009.14794
 // Math     d = c P k   h = c^2 |k|^2 / 2   u = exp(d - h - r)   A = sum u (v - a)^T   s = sum u   a: a gauge near the split's mean   r: the feature's running reference
-//          M = max d over the scope   v0 = mean of v   S' = exp(r - M) (A - s (v0 - a)^T)   z = exp(r - M) s + eps n
-// Shapes   k, v [B T, H D] float32, float16 or bfloat16   projection [M, D]   sums S' [U, M, D]   normalisers z [U, M]   means v0 [U, D]   U = B H
-//          parts [units, splits, PART_FLOATS] of a wave of units   references, tops, places [U, M]   totals [U, D + 1]: sums over the features of S' and z
-//          maximum [slots]   maximum_at [slots, 4]: cell, token, feature, head
-// Launch   any one-dimensional grid; key_sums KEY_ROWS threads (M = 266: 96, a third of the features), merge 128, the others 256
+//          v0 = mean of v   S' = A - s (v0 - a)^T, scaled to M later (favor_totals.cu)
+// Shapes   k, v [B T, H D] float32, float16 or bfloat16   projection [M, D]   sums S' [U, M, D]   normalisers s [U, M]   means v0 [U, D]   U = B H
+//          parts [units, splits, PART_FLOATS] of a wave of units   references r, tops: largest d, places: its token [U, M]
+//          With -D VALUES=0 there are no values: only s, r, top and place (gene attention)
+// Launch   any one-dimensional grid; key_sums KEY_ROWS threads (M = 266: 96, a third of the features), merge 128
 // Traffic  k and v once from memory; for each group of features again from L2, and P for every 32 tokens: 20 FLOP a byte of L2; parts 4.1 M D bytes a split
 // Work     4 M D FLOP a token and head, features padded to 32s (8 % for M = 266): bound by float32 arithmetic. Predicted, not measured: half of the float32 peak,
 //          the rest goes to shared loads (a 16-byte load a thread serves 10.7 and 16 multiplications), barriers and exponentials
-// Access   parts, references, tops, places, means, maximum, maximum_at, totals Write   sums, normalisers Write (merge), Update (scale)
+// Access   parts, sums, normalisers, means, references, tops, places Write
 // Every order of summation is a function of the shapes: splits of SPLIT_TOKENS tokens, tiles of 32, splits merged in order.
 #include "favor_tiles.cuh"
 
 #define PART_SUMS (4 * FEATURES + 2 * HEAD_WIDTH)
-#define COLUMNS_OF_THREAD ((VALUE_COLUMNS + KEY_ROWS - 1) / KEY_ROWS)
 #define PART_FLOATS (PART_SUMS + FEATURES * HEAD_WIDTH)
 
 // A split's sums over its keys: s, r, top, place [M] each; then, where there are values, a, sum of v - a [D] each and A [M, D].
-template <class T, bool VALUES>
-__device__ __forceinline__ void key_sums(float* __restrict__ parts, const T* __restrict__ k, const T* __restrict__ v, const float* __restrict__ projection,
+extern "C" __global__ BOUNDS(KEY_ROWS)
+void favor_key_sums(float* __restrict__ parts, const element* __restrict__ k, const element* __restrict__ v, const float* __restrict__ projection,
     int first_unit, int units, int heads, int tokens, float scale, float half_scale)
 {
     __shared__ Board<KEY_ROWS> board;
@@ -38,7 +37,7 @@ __device__ __forceinline__ void key_sums(float* __restrict__ parts, const T* __r
                 float distance = 0.f, anchor = 0.f;
                 const int n = min(64, end - first);
                 if (column0 + c < HEAD_WIDTH) {
-                    const T* x = v + base + first * row + column0 + c;
+                    const element* x = v + base + first * row + column0 + c;
                     anchor = to_float(x[0]);
                     for (int t = 0; t < n; t++) distance += to_float(x[t * row]) - anchor;
                 }
@@ -78,10 +77,7 @@ __device__ __forceinline__ void key_sums(float* __restrict__ parts, const T* __r
             __syncthreads();
             rescale(acc, board);
             accumulate(acc, board);
-            if (group == 0) UNROLL for (int x = 0; x < COLUMNS_OF_THREAD; x++) {
-                const int c = x * KEY_ROWS + tid;
-                if (c < VALUE_COLUMNS) UNROLL_BY(8) for (int i = 0; i < INNER; i++) totals[x] += board.operands[i * VALUE_COLUMNS + c];
-            }
+            if (group == 0) add_columns(totals, board);
         }
         float* part = parts + ((size_t)unit * splits + split) * (VALUES ? PART_FLOATS : 4 * FEATURES);
         if (feature < FEATURES && chunk == 0) {
@@ -105,10 +101,11 @@ __device__ __forceinline__ void key_sums(float* __restrict__ parts, const T* __r
         __syncthreads();
     }
 }
+EXPORT_KERNEL(favor_key_sums)
 
 // Merges the splits of a head in order, at each feature's largest reference: S' and s, not yet scaled to M, and where each feature was largest.
-template <bool VALUES>
-__device__ __forceinline__ void merge_keys(float* __restrict__ sums, float* __restrict__ normalisers, float* __restrict__ means, float* __restrict__ references,
+extern "C" __global__ __launch_bounds__(128, 8)
+void favor_merge_keys(float* __restrict__ sums, float* __restrict__ normalisers, float* __restrict__ means, float* __restrict__ references,
     float* __restrict__ tops, int* __restrict__ places, const float* __restrict__ parts, int first_unit, int units, int tokens)
 {
     __shared__ float mean[HEAD_WIDTH];
@@ -160,104 +157,4 @@ __device__ __forceinline__ void merge_keys(float* __restrict__ sums, float* __re
         __syncthreads();
     }
 }
-
-// M of each slot (a cell, or everything) and its cell, token, feature, head; ties go to the lowest in that order.
-extern "C" __global__ __launch_bounds__(256)
-void favor_key_maximum(float* __restrict__ maximum, int* __restrict__ maximum_at, const float* __restrict__ tops, const int* __restrict__ places,
-    int slots, int cells_of_slot, int heads)
-{
-    __shared__ float board[256 / WARP_SIZE];
-    const int count = cells_of_slot * heads * FEATURES, tid = threadIdx.x;
-    for (int slot = blockIdx.x; slot < slots; slot += gridDim.x) {
-        const size_t base = (size_t)slot * count;
-        float top = -INFINITY_F;
-        for (int e = tid; e < count; e += blockDim.x) top = fmaxf(top, tops[base + e]);
-        top = block_max(top, board);
-        // The lowest cell, then token, then feature, then head among those that reach the top: one number after another, the others by a filter.
-        int at[4] = {0, 0, 0, 0};
-        for (int level = 0; level < 4; level++) {
-            int lowest = 0x7fffffff;
-            for (int e = tid; e < count; e += blockDim.x) {
-                if (!(tops[base + e] == top)) continue;
-                const int found[4] = {slot * cells_of_slot + e / (heads * FEATURES), places[base + e], e % FEATURES, e / FEATURES % heads};
-                bool fits = true;
-                for (int l = 0; l < level; l++) fits = fits && found[l] == at[l];
-                if (fits) lowest = min(lowest, found[level]);
-            }
-            at[level] = block_min(lowest, (int*)board);
-        }
-        if (tid == 0) {
-            maximum[slot] = top;
-            for (int l = 0; l < 4; l++) maximum_at[4 * slot + l] = at[l];
-        }
-    }
-}
-EXPORT_KERNEL(favor_key_maximum)
-
-// With SCALE: from each feature's reference to M, S' and z = s + eps n. Then the sums over the features that every token needs.
-#define TOTAL_COLUMNS (HEAD_WIDTH < 256 ? HEAD_WIDTH : 256)
-#define TOTAL_GROUPS (256 / TOTAL_COLUMNS)
-template <bool SCALE, bool VALUES>
-__device__ __forceinline__ void totals_of(float* __restrict__ totals, float* __restrict__ sums, float* __restrict__ normalisers,
-    const float* __restrict__ references, const float* __restrict__ maximum, int units, int units_of_slot, int tokens)
-{
-    __shared__ float board[256 / WARP_SIZE];
-    __shared__ float shares[256];
-    const int tid = threadIdx.x, group = tid / TOTAL_COLUMNS;
-    for (int unit = blockIdx.x; unit < units; unit += gridDim.x) {
-        const float m = SCALE ? maximum[unit / units_of_slot] : 0.f;
-        const float* reference = references + (size_t)unit * FEATURES;
-        float* z = normalisers + (size_t)unit * FEATURES;
-        float share = 0.f;
-        for (int j = tid; j < FEATURES; j += blockDim.x) {
-            if (SCALE) z[j] = fmaf(exponential(reference[j] - m), z[j], FEATURE_MAP_EPSILON * tokens);
-            share += z[j];
-        }
-        share = block_sum(share, board);
-        if (tid == 0) totals[(size_t)unit * (HEAD_WIDTH + 1) + HEAD_WIDTH] = share;
-        for (int d0 = 0; VALUES && d0 < HEAD_WIDTH; d0 += TOTAL_COLUMNS) {
-            const int d = d0 + tid % TOTAL_COLUMNS;
-            float total = 0.f;
-            if (group < TOTAL_GROUPS && d < HEAD_WIDTH) {
-                for (int j = group; j < FEATURES; j += TOTAL_GROUPS) {
-                    float* x = sums + ((size_t)unit * FEATURES + j) * HEAD_WIDTH + d;
-                    if (SCALE) *x *= exponential(reference[j] - m);
-                    total += *x;
-                }
-            }
-            shares[tid] = total;
-            __syncthreads();
-            if (group == 0 && d < HEAD_WIDTH) {
-                for (int g = 1; g < TOTAL_GROUPS; g++) total += shares[g * TOTAL_COLUMNS + tid];
-                totals[(size_t)unit * (HEAD_WIDTH + 1) + d] = total;
-            }
-            __syncthreads();
-        }
-    }
-}
-
-#define INSTANCE(T) \
-    extern "C" __global__ BOUNDS(KEY_ROWS) void favor_key_sums_##T(float* __restrict__ parts, const T* __restrict__ k, const T* __restrict__ v, \
-        const float* __restrict__ projection, int first_unit, int units, int heads, int tokens, float scale, float half_scale) \
-    { key_sums<T, true>(parts, k, v, projection, first_unit, units, heads, tokens, scale, half_scale); } \
-    EXPORT_KERNEL(favor_key_sums_##T)
-INSTANCE(f32)
-INSTANCE(f16)
-INSTANCE(bf16)
-#undef INSTANCE
-
-extern "C" __global__ __launch_bounds__(128, 8)
-void favor_merge_keys(float* __restrict__ sums, float* __restrict__ normalisers, float* __restrict__ means, float* __restrict__ references,
-    float* __restrict__ tops, int* __restrict__ places, const float* __restrict__ parts, int first_unit, int units, int tokens)
-{
-    merge_keys<true>(sums, normalisers, means, references, tops, places, parts, first_unit, units, tokens);
-}
 EXPORT_KERNEL(favor_merge_keys)
-
-extern "C" __global__ __launch_bounds__(256)
-void favor_scale_sums(float* __restrict__ totals, float* __restrict__ sums, float* __restrict__ normalisers, const float* __restrict__ references,
-    const float* __restrict__ maximum, int units, int units_of_slot, int tokens)
-{
-    totals_of<true, true>(totals, sums, normalisers, references, maximum, units, units_of_slot, tokens);
-}
-EXPORT_KERNEL(favor_scale_sums)

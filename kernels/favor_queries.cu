@@ -7,9 +7,9 @@
 // Access   out Write
 #include "favor_tiles.cuh"
 
-template <class T>
-__device__ __forceinline__ void queries_of(T* __restrict__ out, const float* __restrict__ sums, const float* __restrict__ normalisers, const float* __restrict__ means,
-    const float* __restrict__ totals, const T* __restrict__ q, const float* __restrict__ projection, int units, int heads, int tokens, float scale, float half_scale)
+extern "C" __global__ BOUNDS(TOKEN_ROWS)
+void favor_queries(element* __restrict__ out, const float* __restrict__ sums, const float* __restrict__ normalisers, const float* __restrict__ means,
+    const float* __restrict__ totals, const element* __restrict__ q, const float* __restrict__ projection, int units, int heads, int tokens, float scale, float half_scale)
 {
     __shared__ Board<TOKEN_ROWS> board;
     const int blocks = (tokens + TOKEN_ROWS - 1) / TOKEN_ROWS, tid = threadIdx.x;
@@ -54,19 +54,9 @@ __device__ __forceinline__ void queries_of(T* __restrict__ out, const float* __r
         UNROLL for (int r = 0; r < 8; r++) UNROLL for (int c = 0; c < COLUMNS; c++) {
             const int token = row_of<TOKEN_ROWS>(r), column = column0 + column_of(c);
             if (token < n && column < HEAD_WIDTH)
-                out[base + token * row + column] = rounded<T>(fmaf(fmaf(FEATURE_MAP_EPSILON, total[column], acc[r][c]), board.rows[token], means[(size_t)unit * HEAD_WIDTH + column]));
+                out[base + token * row + column] = rounded<element>(fmaf(fmaf(FEATURE_MAP_EPSILON, total[column], acc[r][c]), board.rows[token], means[(size_t)unit * HEAD_WIDTH + column]));
         }
         __syncthreads();
     }
 }
-
-#define INSTANCE(T) \
-    extern "C" __global__ BOUNDS(TOKEN_ROWS) void favor_queries_##T(T* __restrict__ out, const float* __restrict__ sums, const float* __restrict__ normalisers, \
-        const float* __restrict__ means, const float* __restrict__ totals, const T* __restrict__ q, const float* __restrict__ projection, \
-        int units, int heads, int tokens, float scale, float half_scale) \
-    { queries_of<T>(out, sums, normalisers, means, totals, q, projection, units, heads, tokens, scale, half_scale); } \
-    EXPORT_KERNEL(favor_queries_##T)
-INSTANCE(f32)
-INSTANCE(f16)
-INSTANCE(bf16)
-#undef INSTANCE
+EXPORT_KERNEL(favor_queries)

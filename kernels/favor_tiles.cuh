@@ -3,11 +3,13 @@
 //   multiply      t[i][r] = sum_d x(i, d) y(r, d)          32 x ROWS, depth D, 4 x 8 numbers a thread, left in registers
 //   keep          registers to the shared tile, where thread r, and no other, works through row r: maxima, exponentials, sums in order
 //   accumulate    acc[r][c] += sum_i tile[i][r] z(i, c)    ROWS x VALUE_COLUMNS, depth 32, 8 x COLUMNS numbers a thread, in registers for the whole kernel
-// Geometry comes as -D: HEAD_WIDTH D, FEATURES M, KEY_ROWS, TOKEN_ROWS (multiples of 32), VALUE_COLUMNS (a multiple of 8), SPLIT_TOKENS.
+// Geometry comes as -D: ELEMENT (f32, f16 or bf16: activations and their gradients), HEAD_WIDTH D, FEATURES M, KEY_ROWS, TOKEN_ROWS (multiples of 32), VALUE_COLUMNS (a multiple of 8), SPLIT_TOKENS.
 // Shared   tile 128 ROWS bytes, operands 64 (ROWS + 40) or 128 VALUE_COLUMNS bytes: 21.6 KB for 96 rows and 64 columns, three blocks on a 64 KB multiprocessor.
 // Words 2..4 of a tile's row index are exclusive-ored with the inner index: both products and the rows' threads meet no bank twice.
 #pragma once
 #include "common.cuh"
+
+typedef ELEMENT element;
 
 #define FEATURE_MAP_EPSILON 1e-4f
 #define INNER 32
@@ -17,8 +19,9 @@
 #define VALUE_CHUNKS ((HEAD_WIDTH + VALUE_COLUMNS - 1) / VALUE_COLUMNS)
 #define KEY_GROUPS ((FEATURES + KEY_ROWS - 1) / KEY_ROWS)
 
-// Three blocks of 96 threads a multiprocessor: at most 224 registers a thread.
+// Three, and with two accumulators two, blocks of 96 threads a multiprocessor: at most 168 and 255 registers a thread.
 #define BOUNDS(ROWS) __launch_bounds__(ROWS, 288 / (ROWS))
+#define BOUNDS_OF_TWO(ROWS) __launch_bounds__(ROWS, 192 / (ROWS))
 
 enum Squares { NO_SQUARES, SQUARES_OF_INNER, SQUARES_OF_ROWS };
 
@@ -29,8 +32,14 @@ template <int ROWS> struct __align__(16) Board {
     float inner[INNER];      // a number an inner index
 };
 
-// e^x for x <= 0, within 3 ulp and |x| roundoffs; 0 below -87.
-__device__ __forceinline__ float exponential(float x) { return ex2(x * LOG2E); }
+// e^x for x <= 0, within 3 ulp; 0 below -87. The product with log2(e) is carried on by what its rounding leaves: |x| roundoffs would show in dk.
+#define LOG2E_REST 1.9259630e-8f
+__device__ __forceinline__ float exponential(float x)
+{
+    const float power = x * LOG2E, y = ex2(power);
+    const float rest = fmaf(x, LOG2E_REST, fmaf(x, LOG2E, -power));
+    return x < -87.f ? y : fmaf(y, rest * LN2, y);
+}
 
 // The rows, inner indices and columns whose numbers this thread holds.
 template <int ROWS> __device__ __forceinline__ int row_of(int r) { return r / 4 * (ROWS / 2) + threadIdx.x / 8 * 4 + r % 4; }
@@ -88,6 +97,18 @@ template <int ROWS> __device__ __forceinline__ void keep(Board<ROWS>& board, con
     }
 }
 
+// Each number of the tile from itself and what this thread holds beside it: f(i, r, tile). Sync before and after.
+template <int ROWS, class F> __device__ __forceinline__ void combine(Board<ROWS>& board, F f)
+{
+    UNROLL for (int i = 0; i < 4; i++) UNROLL for (int half = 0; half < 8; half += 4) {
+        float* at = board.tile + tile_at<ROWS>(inner_of(i), row_of<ROWS>(half));
+        float x[4];
+        load4(x, at);
+        UNROLL for (int r = 0; r < 4; r++) x[r] = f(i, half + r, x[r]);
+        store4(at, x);
+    }
+}
+
 // The right operand of accumulate: z(i, c) for the 32 inner indices. Sync before (operands are free) and after.
 template <int ROWS, class Z> __device__ __forceinline__ void fetch_values(Board<ROWS>& board, Z z)
 {
@@ -105,6 +126,16 @@ template <int ROWS> __device__ __forceinline__ void accumulate(float (&acc)[8][C
         if (COLUMNS % 4 == 0) UNROLL for (int c = 0; c < COLUMNS; c += 4) load4(b + c, row + column_of(c));
         else UNROLL for (int c = 0; c < COLUMNS; c++) b[c] = row[column_of(c)];
         UNROLL for (int r = 0; r < 8; r++) UNROLL for (int c = 0; c < COLUMNS; c++) acc[r][c] = fmaf(a[r], b[c], acc[r][c]);
+    }
+}
+
+// Sums over the inner index of the columns x * KEY_ROWS + threadIdx.x of the right operand.
+#define COLUMNS_OF_THREAD ((VALUE_COLUMNS + KEY_ROWS - 1) / KEY_ROWS)
+__device__ __forceinline__ void add_columns(float (&totals)[COLUMNS_OF_THREAD], const Board<KEY_ROWS>& board)
+{
+    UNROLL for (int x = 0; x < COLUMNS_OF_THREAD; x++) {
+        const int c = x * KEY_ROWS + threadIdx.x;
+        if (c < VALUE_COLUMNS) UNROLL_BY(8) for (int i = 0; i < INNER; i++) totals[x] += board.operands[i * VALUE_COLUMNS + c];
     }
 }
 

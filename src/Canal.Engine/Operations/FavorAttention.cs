@@ -150,6 +150,7 @@ public readonly record struct FavorBackward(
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(2L * new FavorLayout(Sizes).TileFloats));
+        d.CudaScratch(FavorSizes.Bytes(FavorBackwardLaunches.ScratchFloats(Sizes)));
         d.Work(Flops(Sizes));
     }
 

@@ -24,6 +24,13 @@ public abstract class DeviceFamily : IDisposable
     /// <summary>Skips the running test where the family cannot be had.</summary>
     public virtual void Require() { }
 
+    /// <summary>The watched device; skips the running test where the family cannot be had.</summary>
+    public Device Ready()
+    {
+        Require();
+        return Watched;
+    }
+
     /// <summary>Whether the family runs an operation.</summary>
     public abstract bool Implements(Type operation);
 

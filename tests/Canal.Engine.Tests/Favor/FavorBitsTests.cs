@@ -1,35 +1,39 @@
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Operations;
+using Canal.Engine.Tests.Conformance;
 using Canal.Testing;
 
 namespace Canal.Engine.Tests.Favor;
 
-/// <summary>The same bits for every number of threads, every vector width, and for a cell alone or in a batch.</summary>
-public class FavorBitsTests
+/// <summary>
+/// The same bits on every device of a family (numbers of threads and vector widths; orders of threads, workers and sizes of card), and for a cell alone or in a batch.
+/// </summary>
+public abstract class FavorBitsTests(DeviceFamily devices)
 {
     // Two widths of head: whole registers, and padded ones. 300 tokens are two splits, the second of a short tile.
     public static TheoryData<int, int> Heads => new() { { 64, 266 }, { 20, 44 } };
 
-    [Theory, MemberData(nameof(Heads))]
-    public void BitsDoNotDependOnThreadsOrVectorWidth(int width, int features)
+    [SkippableTheory, MemberData(nameof(Heads))]
+    public void BitsAreThoseOfEveryDevice(int width, int features)
     {
+        devices.Require();
         var problem = FavorRun.Problem(new FavorSizes(2, 300, 2, width, features, KeyMaximumScope.Cell), norm: 8, offset: 10);
-        var expected = Bits(new CpuOptions { Threads = 1, VectorBits = 512 }, problem);
-        foreach (var threads in new[] { 2, 3, 7 }) Assert.Equal(expected, Bits(new CpuOptions { Threads = threads, VectorBits = 512 }, problem));
-        foreach (var bits in new[] { 256, 128 }) Assert.Equal(expected, Bits(new CpuOptions { Threads = 2, VectorBits = bits }, problem));
+        var expected = Bits(devices.All[0], problem);
+        foreach (var device in devices.All.Skip(1)) Assert.Equal(expected, Bits(device, problem));
     }
 
-    [Theory, MemberData(nameof(Heads))]
-    public void ACellAloneGivesTheBitsItGivesInABatch(int width, int features)
+    // 130 heads of two splits: more than one wave on the processor. 1,025 of one split: more than one on CUDA.
+    public static TheoryData<int, int, int, int, int> Batches => new() { { 3, 300, 2, 64, 266 }, { 26, 257, 5, 8, 1 }, { 205, 3, 5, 8, 1 } };
+
+    [SkippableTheory, MemberData(nameof(Batches))]
+    public void ACellAloneGivesTheBitsItGivesInABatch(int cells, int tokens, int heads, int width, int features)
     {
-        // 130 heads of two splits: more than one wave.
-        var sizes = new FavorSizes(26, 257, 5, 8, 17, KeyMaximumScope.Cell);
-        if (width == 64) sizes = new FavorSizes(3, 300, 2, width, features, KeyMaximumScope.Cell);
+        var device = devices.Ready();
+        var sizes = new FavorSizes(cells, tokens, heads, width, features, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(sizes);
         var cell = sizes.Tokens * sizes.Heads * sizes.HeadWidth;
-        using var device = new CpuDevice(new CpuOptions { Threads = 2 });
         var (forward, backward) = FavorRun.Both(device, problem);
-        for (var c = 0; c < sizes.Cells; c += 5)
+        for (var c = 0; c < sizes.Cells; c += Math.Max(1, cells / 3))
         {
             var range = (c * cell)..((c + 1) * cell);
             var alone = problem with
@@ -48,10 +52,15 @@ public class FavorBitsTests
         }
     }
 
-    private static int[] Bits(CpuOptions options, FavorProblem problem)
+    private static int[] Bits(Device device, FavorProblem problem)
     {
-        using var device = new CpuDevice(options);
         var (forward, backward) = FavorRun.Both(device, problem);
         return [.. forward.AllFloats.Concat(backward.AllFloats).Select(BitConverter.SingleToInt32Bits), .. forward.KeyMaximumAt];
     }
 }
+
+/// <summary>The processor.</summary>
+public sealed class CpuFavorBitsTests(CpuDevices devices) : FavorBitsTests(devices), IClassFixture<CpuDevices>;
+
+/// <summary>The CUDA device on the emulator.</summary>
+public sealed class EmulatedFavorBitsTests(EmulatedDevices devices) : FavorBitsTests(devices), IClassFixture<EmulatedDevices>;

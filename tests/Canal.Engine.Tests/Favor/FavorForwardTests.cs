@@ -1,4 +1,3 @@
-using Canal.Engine.Devices;
 using Canal.Engine.Operations;
 using Canal.Engine.Tests.Conformance;
 using Canal.Testing;
@@ -30,7 +29,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         int cells, int tokens, int heads, int width, int features, KeyMaximumScope scope, double norm, double offset)
     {
         var problem = FavorRun.Problem(new FavorSizes(cells, tokens, heads, width, features, scope), norm, offset);
-        var device = Device();
+        var device = devices.Ready();
         var actual = FavorRun.Forward(device, problem);
         var reference = new FavorReference(problem);
         var exact = reference.Forward();
@@ -50,7 +49,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         var sizes = new FavorSizes(2, 300, 2, 16, 33, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(sizes);
         Array.Fill(problem.V, 100.1f);
-        var device = Device();
+        var device = devices.Ready();
         Assert.All(FavorRun.Forward(device, problem).Out, x => Assert.Equal(100.1f, x));
     }
 
@@ -60,7 +59,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         var sizes = new FavorSizes(1, 300, 2, 16, 33, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(sizes);
         var permuted = problem with { Q = Reverse(problem.Q, 32), K = Reverse(problem.K, 32), V = Reverse(problem.V, 32) };
-        var device = Device();
+        var device = devices.Ready();
         var plainError = FavorRun.MaxError(new FavorInFloat32(problem).Out, new FavorReference(problem).Forward());
         var first = FavorRun.Forward(device, problem);
         var second = FavorRun.Forward(device, permuted);
@@ -84,7 +83,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
             problem.K[(token * row) + (head * 16)] = 4;
             problem.K[((300 + token) * row) + (head * 16)] = 4;
         }
-        var device = Device();
+        var device = devices.Ready();
         Assert.Equal([0, 70, 5, 1, 1, 70, 5, 1], FavorRun.Forward(device, problem).KeyMaximumAt);
         var batch = problem with { Sizes = sizes with { Scope = KeyMaximumScope.Batch } };
         Assert.Equal([0, 70, 5, 1], FavorRun.Forward(device, batch).KeyMaximumAt);
@@ -97,7 +96,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         var sizes = new FavorSizes(1, 400, 1, 16, 33, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(sizes, norm: 60);
         for (var i = 0; i < 300 * 16; i++) problem.K[i] *= 0.01f;
-        var device = Device();
+        var device = devices.Ready();
         var actual = FavorRun.Forward(device, problem).Out;
         var exact = new FavorReference(problem).Forward();
         var plain = FavorRun.MaxError(new FavorInFloat32(problem).Out, exact);
@@ -110,19 +109,13 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         var sizes = new FavorSizes(3, 70, 2, 16, 33, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(sizes);
         var width = sizes.Heads * sizes.HeadWidth;
-        var device = Device();
+        var device = devices.Ready();
         var clean = FavorRun.Forward(device, problem).Out;
         problem.K[(70 + 13) * width] = float.NaN;
         var spoilt = FavorRun.Forward(device, problem).Out;
         Assert.Equal(clean[..(70 * width)], spoilt[..(70 * width)]);
         Assert.Equal(clean[(140 * width)..], spoilt[(140 * width)..]);
         for (var token = 70; token < 140; token++) Assert.True(float.IsNaN(spoilt[token * width]), $"token {token} is {spoilt[token * width]}");
-    }
-
-    private Device Device()
-    {
-        devices.Require();
-        return devices.Watched;
     }
 
     private static float[] Reverse(float[] rows, int width)

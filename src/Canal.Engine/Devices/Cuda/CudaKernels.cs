@@ -62,6 +62,9 @@ internal static class CudaKernels
         // FavorForward.cs
         Register<FavorForward>(FavorForwardLaunches.Run);
 
+        // FavorBackward.cs
+        Register<FavorBackward>(FavorBackwardLaunches.Run);
+
         // MatMul.cs
         Register<MatMul>(MatMulLaunches.Run);
     }

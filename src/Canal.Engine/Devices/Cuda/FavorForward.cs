@@ -3,22 +3,19 @@ using Canal.Engine.Operations;
 namespace Canal.Engine.Devices.Cuda;
 
 /// <summary>
-/// FAVOR+ forward in float32 arithmetic (favor_keys.cu, favor_queries.cu): sums over keys by split in waves of bounded memory, merged in order; the key
+/// FAVOR+ forward in float32 arithmetic (favor_keys.cu, favor_totals.cu, favor_queries.cu): sums over keys by split in waves of bounded memory, merged in order; the key
 /// maximum; S' and z scaled to it; queries.
 /// </summary>
 internal static class FavorForwardLaunches
 {
-    private static readonly KernelNames KeySums = new("favor_key_sums"), Queries = new("favor_queries");
-
     public static void Run(in FavorForward operation, CudaDevice device)
     {
         var sizes = operation.Sizes;
         if (operation.Out.Count == 0) return;
         var geometry = new FavorGeometry(sizes.HeadWidth, sizes.Features);
-        var program = KernelPrograms.Favor(sizes.HeadWidth, sizes.Features);
+        var program = KernelPrograms.Favor(FavorPass.Forward, sizes.HeadWidth, sizes.Features, operation.Q.Type);
         var scratch = new Scratch(device.OperationScratch, sizes, geometry);
         var state = operation.State;
-        var type = operation.Q.Type;
         var wave = FavorGeometry.WaveUnits(sizes);
         for (var first = 0; first < sizes.CellHeads; first += wave)
         {
@@ -26,7 +23,7 @@ internal static class FavorForwardLaunches
             var keys = default(KernelArguments);
             keys.Add(scratch.Parts).Add(operation.K).Add(operation.V).Add(operation.Projection)
                 .Add(first).Add(units).Add(sizes.Heads).Add(sizes.Tokens).Add(geometry.Scale).Add(geometry.HalfSquaredScale);
-            device.Launch(program, KeySums.For(type), Grids.BlockEach((long)units * sizes.Splits * geometry.KeyGroups * geometry.ValueChunks, geometry.KeyRows), keys);
+            device.Launch(program, "favor_key_sums", Grids.BlockEach((long)units * sizes.Splits * geometry.KeyGroups * geometry.ValueChunks, geometry.KeyRows), keys);
 
             var merge = default(KernelArguments);
             merge.Add(state.Sums).Add(state.Normalisers).Add(state.MeanValues).Add(scratch.References).Add(scratch.Tops).Add(scratch.Places)
@@ -47,7 +44,7 @@ internal static class FavorForwardLaunches
         var queries = default(KernelArguments);
         queries.Add(operation.Out).Add(state.Sums).Add(state.Normalisers).Add(state.MeanValues).Add(scratch.Totals).Add(operation.Q).Add(operation.Projection)
             .Add(sizes.CellHeads).Add(sizes.Heads).Add(sizes.Tokens).Add(geometry.Scale).Add(geometry.HalfSquaredScale);
-        device.Launch(program, Queries.For(type),
+        device.Launch(program, "favor_queries",
             Grids.BlockEach((long)sizes.CellHeads * FavorGeometry.TokenBlocks(sizes) * geometry.ValueChunks, FavorGeometry.TokenRows), queries);
     }
 

@@ -66,6 +66,9 @@ internal readonly struct FavorGeometry
     /// <summary>Floats of the sums of one split of one head: four numbers a feature, two a column, and [M, D].</summary>
     public int PartFloats => (4 * Features) + (2 * HeadWidth) + (Features * HeadWidth);
 
+    /// <summary>The same of the sums over queries: a number a feature, one a column, one more, and [M, D].</summary>
+    public int QueryPartFloats => Features + HeadWidth + 1 + (Features * HeadWidth);
+
     /// <summary>Heads (of any cells) whose splits are summed before they are merged.</summary>
     public static int WaveUnits(FavorSizes sizes) => Math.Min(sizes.CellHeads, Math.Max(1, WaveSplits / Math.Max(1, sizes.Splits)));
 

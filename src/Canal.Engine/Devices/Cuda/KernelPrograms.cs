@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Canal.Engine.Tensors;
 
 namespace Canal.Engine.Devices.Cuda;
 
@@ -19,9 +20,41 @@ public static class KernelPrograms
     /// <summary>All programs without a geometry.</summary>
     public static IReadOnlyList<KernelProgram> General { get; } = [Elementwise, Embedding, Losses];
 
-    private static readonly ConcurrentDictionary<(int HeadWidth, int Features), KernelProgram> FavorPrograms = [];
+    private static readonly ConcurrentDictionary<(FavorPass Pass, int HeadWidth, int Features, DType Type), KernelProgram> FavorPrograms = [];
 
-    /// <summary>FAVOR+ attention without tensor cores, for one head width and number of features; the same program every time.</summary>
-    public static KernelProgram Favor(int headWidth, int features) => FavorPrograms.GetOrAdd((headWidth, features), static pair => new KernelProgram(
-        $"favor-{pair.HeadWidth}-{pair.Features}", ["favor_keys.cu", "favor_queries.cu"], new FavorGeometry(pair.HeadWidth, pair.Features).Defines));
+    /// <summary>FAVOR+ attention without tensor cores for one head width, number of features and element type; the same program every time.</summary>
+    internal static KernelProgram Favor(FavorPass pass, int headWidth, int features, DType type) =>
+        FavorPrograms.GetOrAdd((pass, headWidth, features, type), static key => Favor(key.Pass, new FavorGeometry(key.HeadWidth, key.Features), key.Type));
+
+    private static KernelProgram Favor(FavorPass pass, FavorGeometry geometry, DType type)
+    {
+        var (name, files) = pass switch
+        {
+            FavorPass.Forward => ("favor-forward", new[] { "favor_keys.cu", "favor_totals.cu", "favor_queries.cu" }),
+            FavorPass.Backward => ("favor-backward", ["favor_totals.cu", "favor_query_gradients.cu", "favor_query_sums.cu", "favor_key_gradients.cu"]),
+            _ => ("gene-attention", ["favor_keys.cu", "favor_totals.cu", "gene_attention.cu"]),
+        };
+        var element = type switch
+        {
+            DType.Float32 => "f32",
+            DType.Float16 => "f16",
+            DType.BFloat16 => "bf16",
+            _ => throw new NotSupportedException($"{name}: no kernel for {type}."),
+        };
+        string[] defines = [$"ELEMENT={element}", $"VALUES={(pass == FavorPass.GeneAttention ? 0 : 1)}", .. geometry.Defines];
+        return new KernelProgram($"{name}-{geometry.HeadWidth}-{geometry.Features}-{element}", files, defines);
+    }
+}
+
+/// <summary>Which of the FAVOR+ operations a program serves: each compiles its own at first use.</summary>
+internal enum FavorPass : byte
+{
+    /// <summary>FavorForward.</summary>
+    Forward,
+
+    /// <summary>FavorBackward.</summary>
+    Backward,
+
+    /// <summary>GeneAttention.</summary>
+    GeneAttention,
 }
