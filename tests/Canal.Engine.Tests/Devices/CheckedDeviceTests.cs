@@ -43,6 +43,26 @@ public sealed class CheckedDeviceTests
         Assert.Equal("relu_forward: element 0 of Y [5] was never written.", thrown.Message);
     }
 
+    [Theory]
+    [InlineData(DType.Float16, 1e6f)]
+    [InlineData(DType.BFloat16, 3.4e38f)]
+    public void HalvesAreWatchedToo(DType type, float large)
+    {
+        using var device = new CheckedDevice(new CpuDevice(new CpuOptions { Threads = 1 }));
+        var (x, y) = (device.Allocate(new Shape(5)), device.Allocate(type, new Shape(5)));
+        device.Write<float>(x, [0, 1, -2, 3, 65504]);
+        device.Run(new Operations.Convert(y, x));
+        device.Write<float>(x, [0, 1, -2, large, 4]);
+        var thrown = Assert.Throws<InvalidOperationException>(() => device.Run(new Operations.Convert(y, x)));
+        Assert.Equal("convert: element 3 of Y [5] is Infinity.", thrown.Message);
+
+        using var faulty = new CheckedDevice(new FaultyDevice(skipWrites: true));
+        var (from, to) = (faulty.Allocate(new Shape(5)), faulty.Allocate(type, new Shape(5)));
+        faulty.Write<float>(from, new float[5]);
+        thrown = Assert.Throws<InvalidOperationException>(() => faulty.Run(new Operations.Convert(to, from)));
+        Assert.Equal("convert: element 0 of Y [5] was never written.", thrown.Message);
+    }
+
     [Fact]
     public void AChangedInputIsFound()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 
@@ -6,12 +7,12 @@ namespace Canal.Engine.Devices.Checked;
 
 /// <summary>
 /// Wraps a device and watches every operation: written outputs are filled with NaN beforehand, so that a skipped write shows; afterwards no
-/// float32 output may hold NaN or infinity, and no input may have changed. For finding defects; slow, and it allocates.
+/// floating-point output may hold NaN or infinity, and no input may have changed. For finding defects; slow, and it allocates.
 /// </summary>
 public sealed class CheckedDevice : Device
 {
-    // A NaN that no computation makes.
-    private const int UnwrittenBits = 0x7FCC4EC0;
+    // A NaN that no computation makes, in float32 and, both halves of it, in float16 and bfloat16.
+    private const int UnwrittenBits = 0x7FCC7FCC;
 
     // Floats that are filled or looked at together: 1 MiB of host memory, however large the tensor.
     private const int BlockFloats = 1 << 18;
@@ -50,7 +51,7 @@ public sealed class CheckedDevice : Device
         for (var i = 0; i < uses.Length; i++)
         {
             if (IsInput(uses[i]) && !IsChanged(uses, i)) before[i] = Checksum(uses[i].Tensor);
-            else if (uses[i].Access == Access.Write && uses[i].Type == DType.Float32 && !IsShared(uses, i)) Fill(uses[i].Tensor);
+            else if (uses[i].Access == Access.Write && IsFloating(uses[i].Type) && !IsShared(uses, i)) Fill(uses[i].Tensor);
         }
         inner.Run(in operation);
         inner.Synchronise();
@@ -83,6 +84,8 @@ public sealed class CheckedDevice : Device
         base.Dispose();
     }
 
+    private static bool IsFloating(DType type) => type is DType.Float32 or DType.Float16 or DType.BFloat16;
+
     private static bool IsInput(in TensorUse use) => use.Access == Access.Read;
 
     // Whether another argument that is written lies over this one: in-place operations.
@@ -113,27 +116,38 @@ public sealed class CheckedDevice : Device
         for (long first = 0; first < tensor.Count; first += BlockFloats)
         {
             var part = Part(tensor, first);
-            inner.Write<float>(part, unwritten.AsSpan(0, (int)part.Count));
+            inner.CopyFromHost(part, MemoryMarshal.AsBytes(unwritten.AsSpan())[..(int)part.Bytes]);
         }
     }
 
     private void RequireFinite(string operation, in TensorUse use)
     {
-        if (use.Type != DType.Float32) return;
+        if (!IsFloating(use.Type)) return;
         for (long first = 0; first < use.Tensor.Count; first += BlockFloats)
         {
             var part = Part(use.Tensor, first);
-            var values = block.AsSpan(0, (int)part.Count);
-            inner.Read<float>(values, part);
-            for (var i = 0; i < values.Length; i++)
+            var bytes = MemoryMarshal.AsBytes(block.AsSpan())[..(int)part.Bytes];
+            inner.CopyToHost(bytes, part);
+            for (var i = 0; i < (int)part.Count; i++)
             {
-                if (float.IsFinite(values[i])) continue;
-                var what = BitConverter.SingleToInt32Bits(values[i]) == UnwrittenBits
-                    ? "was never written" : string.Create(CultureInfo.InvariantCulture, $"is {values[i]}");
+                var (value, unwrittenValue) = Value(bytes, use.Type, i);
+                if (float.IsFinite(value)) continue;
+                var what = unwrittenValue ? "was never written" : string.Create(CultureInfo.InvariantCulture, $"is {value}");
                 throw new InvalidOperationException(string.Create(
                     CultureInfo.InvariantCulture, $"{operation}: element {first + i} of {use.Argument} {use.Tensor.Shape} {what}."));
             }
         }
+    }
+
+    private static (float Value, bool Unwritten) Value(ReadOnlySpan<byte> bytes, DType type, int index)
+    {
+        if (type == DType.Float32)
+        {
+            var wide = MemoryMarshal.Cast<byte, int>(bytes)[index];
+            return (BitConverter.Int32BitsToSingle(wide), wide == UnwrittenBits);
+        }
+        var bits = MemoryMarshal.Cast<byte, ushort>(bytes)[index];
+        return (type == DType.Float16 ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.Int32BitsToSingle(bits << 16), bits == (UnwrittenBits & 0xFFFF));
     }
 
     // FNV-1a (Fowler, Noll, Vo): against accidents, not against intent.
@@ -156,5 +170,5 @@ public sealed class CheckedDevice : Device
     }
 
     private static Tensor Part(Tensor tensor, long first) => new(
-        tensor.Storage, tensor.Offset + (nuint)(first * sizeof(float)), DType.Float32, new Shape((int)Math.Min(BlockFloats, tensor.Count - first)));
+        tensor.Storage, tensor.Offset + (nuint)(first * tensor.Type.Bytes()), tensor.Type, new Shape((int)Math.Min(BlockFloats, tensor.Count - first)));
 }
