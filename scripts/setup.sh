@@ -14,20 +14,30 @@ have_hdf5() {
     done
     return 1
 }
-if ! have_hdf5; then
+# install PACKAGE...: the first of them that can be had, where that is allowed.
+install() {
     run=""
     [ "$(id -u)" = 0 ] || run="sudo -n"
-    if command -v apt-get >/dev/null 2>&1 && { [ -z "$run" ] || $run true 2>/dev/null; }; then
-        echo "setup: installing libhdf5"
-        $run apt-get update -qq >/dev/null 2>&1 || true
-        for package in libhdf5-103-1 libhdf5-103-1t64 libhdf5-310 libhdf5-dev; do
-            DEBIAN_FRONTEND=noninteractive $run apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 && break
-        done
-    fi
+    command -v apt-get >/dev/null 2>&1 && { [ -z "$run" ] || $run true 2>/dev/null; } || return 0
+    $run apt-get update -qq >/dev/null 2>&1 || true
+    for package in "$@"; do
+        DEBIAN_FRONTEND=noninteractive $run apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 && break
+    done
+    return 0
+}
+if ! have_hdf5; then
+    echo "setup: installing libhdf5"
+    install libhdf5-103-1 libhdf5-103-1t64 libhdf5-310 libhdf5-dev
     if ! have_hdf5; then
         echo "setup: libhdf5 is missing and could not be installed: install it (Debian, Ubuntu: sudo apt-get install libhdf5-dev; Fedora: sudo dnf install hdf5) or name it in CANAL_HDF5" >&2
         exit 3
     fi
+fi
+# Kernels run on the processor in the tests: g++ compiles them for that.
+if ! command -v g++ >/dev/null 2>&1; then
+    echo "setup: installing g++"
+    install g++
+    command -v g++ >/dev/null 2>&1 || echo "setup: g++ is missing and could not be installed: tests of the CUDA kernels on the emulator will be skipped (Debian, Ubuntu: sudo apt-get install g++)" >&2
 fi
 sh scripts/nvrtc.sh
 "${DOTNET:-dotnet}" restore Canal.sln -v quiet

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test project and ends with one line: N passed, N failed, N skipped. A project that crashes or does not start counts as a failure.
+# CANAL_TEST_FILTER, where it is set, chooses tests (dotnet test --filter).
 set -u
 configuration=${1:-Release}
 export DOTNET_CLI_UI_LANGUAGE=en
@@ -10,9 +11,10 @@ trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0 status=0
 for project in tests/*.Tests/*.csproj; do
     echo "== $(basename "$project" .csproj)"
-    "$dotnet" test "$project" -c "$configuration" --no-build --nologo -v quiet --logger "console;verbosity=minimal" --logger "trx;LogFileName=results.trx" --results-directory "$work" 2>&1 | tee "$log"
+    "$dotnet" test "$project" -c "$configuration" --no-build --nologo -v quiet ${CANAL_TEST_FILTER:+--filter "$CANAL_TEST_FILTER"} --logger "console;verbosity=minimal" --logger "trx;LogFileName=results.trx" --results-directory "$work" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
     summary=$(grep -E '^(Passed|Failed|Skipped)! +- Failed: +[0-9]+, Passed: +[0-9]+, Skipped: +[0-9]+' "$log" | tail -n 1)
+    [ -n "$summary" ] || [ -z "${CANAL_TEST_FILTER:-}" ] || ! grep -q '^No test matches' "$log" || continue
     if [ -z "$summary" ]; then
         echo "$project did not finish (exit code $code); counted as one failure."
         failed=$((failed + 1)) status=1

@@ -29,9 +29,6 @@ internal sealed unsafe class EmulatedProgram
         }
     }
 
-    /// <summary>Names of its kernels.</summary>
-    public IEnumerable<string> Kernels => kernels.Keys;
-
     /// <summary>The program's kernels, shared by all runtimes of the process.</summary>
     public static EmulatedProgram Of(KernelProgram program, bool isChecked = false)
     {
