@@ -193,6 +193,7 @@ public readonly record struct GeneAttention(Tensor Scores, Tensor Q, Tensor K, T
         d.Use(HeadWeights, Access.Read, new Shape(Sizes.Heads));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).TileFloats));
+        d.CudaScratch(FavorSizes.Bytes(GeneAttentionLaunches.ScratchFloats(Sizes)));
         d.Work((long)Sizes.Cells * Sizes.Tokens * Sizes.Heads * Sizes.Features * (6L * Sizes.HeadWidth + 8));
     }
 

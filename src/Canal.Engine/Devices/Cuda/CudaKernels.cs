@@ -65,6 +65,9 @@ internal static class CudaKernels
         // FavorBackward.cs
         Register<FavorBackward>(FavorBackwardLaunches.Run);
 
+        // GeneAttention.cs
+        Register<GeneAttention>(GeneAttentionLaunches.Run);
+
         // MatMul.cs
         Register<MatMul>(MatMulLaunches.Run);
     }
