@@ -97,11 +97,11 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(Out, Access.Write, Sizes.Rows);
+        d.UseActivation(Out, Access.Write, Sizes.Rows, like: Q);
         State.Describe(ref d, Access.Write, Sizes);
-        d.Use(Q, Access.Read, Sizes.Rows);
-        d.Use(K, Access.Read, Sizes.Rows);
-        d.Use(V, Access.Read, Sizes.Rows);
+        d.UseActivation(Q, Access.Read, Sizes.Rows);
+        d.UseActivation(K, Access.Read, Sizes.Rows, like: Q);
+        d.UseActivation(V, Access.Read, Sizes.Rows, like: Q);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).ForwardScratchFloats));
@@ -138,15 +138,15 @@ public readonly record struct FavorBackward(
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
     {
-        d.Use(DQ, Access.Write, Sizes.Rows);
-        d.Use(DK, Access.Write, Sizes.Rows);
-        d.Use(DV, Access.Write, Sizes.Rows);
-        d.Use(DOut, Access.Read, Sizes.Rows);
-        d.Use(Out, Access.Read, Sizes.Rows);
+        d.UseActivation(DQ, Access.Write, Sizes.Rows, like: Q);
+        d.UseActivation(DK, Access.Write, Sizes.Rows, like: Q);
+        d.UseActivation(DV, Access.Write, Sizes.Rows, like: Q);
+        d.UseActivation(DOut, Access.Read, Sizes.Rows, like: Q);
+        d.UseActivation(Out, Access.Read, Sizes.Rows, like: Q);
         State.Describe(ref d, Access.Read, Sizes);
-        d.Use(Q, Access.Read, Sizes.Rows);
-        d.Use(K, Access.Read, Sizes.Rows);
-        d.Use(V, Access.Read, Sizes.Rows);
+        d.UseActivation(Q, Access.Read, Sizes.Rows);
+        d.UseActivation(K, Access.Read, Sizes.Rows, like: Q);
+        d.UseActivation(V, Access.Read, Sizes.Rows, like: Q);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(2L * new FavorLayout(Sizes).TileFloats));
@@ -187,8 +187,8 @@ public readonly record struct GeneAttention(Tensor Scores, Tensor Q, Tensor K, T
     public void Describe(ref OperationDescription d)
     {
         d.Use(Scores, Access.Accumulate, new Shape(Sizes.Cells, Sizes.Tokens));
-        d.Use(Q, Access.Read, Sizes.Rows);
-        d.Use(K, Access.Read, Sizes.Rows);
+        d.UseActivation(Q, Access.Read, Sizes.Rows);
+        d.UseActivation(K, Access.Read, Sizes.Rows, like: Q);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Use(HeadWeights, Access.Read, new Shape(Sizes.Heads));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));

@@ -17,6 +17,7 @@ public abstract class FavorForwardTests(DeviceFamily devices)
         { 2, 31, 2, 16, 44, KeyMaximumScope.Cell, 3, 0 },
         { 2, 33, 3, 20, 44, KeyMaximumScope.Batch, 8, 100 },
         { 1, 65, 1, 64, 266, KeyMaximumScope.Cell, 8, 0 },
+        { 1, 70, 2, 72, 40, KeyMaximumScope.Cell, 8, 100 },
         { 3, 97, 2, 20, 44, KeyMaximumScope.Cell, 16, 100 },
         { 2, 257, 2, 64, 266, KeyMaximumScope.Cell, 3, 100 },
         { 1, 513, 1, 16, 33, KeyMaximumScope.Cell, 8, 100 },

@@ -45,15 +45,15 @@ internal static class FavorRun
     /// <summary>Runs the forward pass with every output full of NaN between canaries, and checks both.</summary>
     public static ForwardResult Forward(Device device, FavorProblem problem) => Both(device, problem, withBackward: false).Forward;
 
-    /// <summary>Runs both passes (the backward twice: its outputs are written, not accumulated) with every output full of NaN between canaries.</summary>
-    public static (ForwardResult Forward, BackwardResult Backward) Both(Device device, FavorProblem problem, bool withBackward = true)
+    /// <summary>Runs both passes with activations of a type (the backward twice: its outputs are written, not accumulated) with every output full of NaN between canaries.</summary>
+    public static (ForwardResult Forward, BackwardResult Backward) Both(Device device, FavorProblem problem, bool withBackward = true, DType type = DType.Float32)
     {
         var s = problem.Sizes;
-        using var q = new GuardedTensor(device, s.Rows, problem.Q);
-        using var k = new GuardedTensor(device, s.Rows, problem.K);
-        using var v = new GuardedTensor(device, s.Rows, problem.V);
+        using var q = new GuardedTensor(device, type, s.Rows, problem.Q);
+        using var k = new GuardedTensor(device, type, s.Rows, problem.K);
+        using var v = new GuardedTensor(device, type, s.Rows, problem.V);
         using var projection = new GuardedTensor(device, new Shape(s.Features, s.HeadWidth), problem.Projection);
-        using var output = new GuardedTensor(device, s.Rows);
+        using var output = new GuardedTensor(device, type, s.Rows);
         using var sums = new GuardedTensor(device, new Shape(s.Cells, s.Heads, s.Features, s.HeadWidth));
         using var normalisers = new GuardedTensor(device, new Shape(s.Cells, s.Heads, s.Features));
         using var means = new GuardedTensor(device, new Shape(s.Cells, s.Heads, s.HeadWidth));
@@ -70,10 +70,10 @@ internal static class FavorRun
         var backward = new BackwardResult([], [], []);
         if (withBackward)
         {
-            using var dOut = new GuardedTensor(device, s.Rows, problem.DOut);
-            using var dq = new GuardedTensor(device, s.Rows);
-            using var dk = new GuardedTensor(device, s.Rows);
-            using var dv = new GuardedTensor(device, s.Rows);
+            using var dOut = new GuardedTensor(device, type, s.Rows, problem.DOut);
+            using var dq = new GuardedTensor(device, type, s.Rows);
+            using var dk = new GuardedTensor(device, type, s.Rows);
+            using var dv = new GuardedTensor(device, type, s.Rows);
             var operation = new FavorBackward(
                 dq.Tensor, dk.Tensor, dv.Tensor, dOut.Tensor, output.Tensor, state, q.Tensor, k.Tensor, v.Tensor, projection.Tensor, s);
             device.Run(operation);

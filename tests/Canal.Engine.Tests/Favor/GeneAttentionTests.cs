@@ -104,13 +104,13 @@ public abstract class GeneAttentionTests(DeviceFamily devices)
     private static double Allowed(GoldenTensors single, GoldenTensors exact, string name) =>
         (2 * FavorRun.MaxError(single.Floats(name), exact.Doubles(name))) + (2 * UnitRoundoff * Closeness.Scale(exact.Doubles(name)));
 
-    private static float[] Run(Device device, FavorProblem problem, float[] weights, float start)
+    internal static float[] Run(Device device, FavorProblem problem, float[] weights, float start, DType type = DType.Float32)
     {
         var s = problem.Sizes;
         float[] before = [.. Enumerable.Repeat(start, s.Cells * s.Tokens)];
         using var scores = new GuardedTensor(device, new Shape(s.Cells, s.Tokens), before);
-        using var q = new GuardedTensor(device, s.Rows, problem.Q);
-        using var k = new GuardedTensor(device, s.Rows, problem.K);
+        using var q = new GuardedTensor(device, type, s.Rows, problem.Q);
+        using var k = new GuardedTensor(device, type, s.Rows, problem.K);
         using var projection = new GuardedTensor(device, new Shape(s.Features, s.HeadWidth), problem.Projection);
         using var headWeights = new GuardedTensor(device, new Shape(s.Heads), weights);
         device.Run(new GeneAttention(scores.Tensor, q.Tensor, k.Tensor, projection.Tensor, headWeights.Tensor, s));
