@@ -1,4 +1,8 @@
 using System.Text.Json;
+using Canal.Data;
+using Canal.Models;
+using Canal.Planning;
+using Canal.Testing;
 
 namespace Canal.Cli.Tests;
 
@@ -52,4 +56,33 @@ public sealed class BenchCommandTests
 
     [Fact]
     public void APanelThatIsNoNumberIsRefused() => CommandLineRun.Of("bench", "--panels", "many").AssertRefused("many");
+
+    [Fact]
+    public void AccuracyIsMeasuredOnAModelsOwnActivations()
+    {
+        using var folder = new TemporaryFolder();
+        var (model, cells) = (folder["model.safetensors"], folder["cells.safetensors"]);
+        var known = StandIns.AfterStageOne(new ModelConfiguration { Genes = 30, Width = 16, Blocks = 2, Heads = 2, HeadWidth = 8, Features = 16 }, 3, 0, 1);
+        ModelFile.Save(known, model);
+        using (var drawn = StandIns.Cells(known.Panel, 4, 10, 1)) CellsFile.Save(drawn, cells);
+        string[] command = ["bench", "--accuracy", "--model", model, "--data", cells, "--device", "cpu"];
+
+        var run = CommandLineRun.Of([.. command, "--json"]);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+        var precision = Assert.Single(JsonDocument.Parse(run.Out).RootElement.GetProperty("precisions").EnumerateArray());
+        Assert.Equal(("fp32", 1.0), (precision.GetProperty("precision").GetString(), precision.GetProperty("agreement").GetDouble()));
+        foreach (var block in precision.GetProperty("blocks").EnumerateArray()) Assert.InRange(block.GetProperty("attention").GetProperty("rms").GetDouble(), 1e-9, 1e-5);
+
+        run = CommandLineRun.Of(command);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+        foreach (var words in (string[])["block 1", "100.00 %", "one precision"]) Assert.Contains(words, run.Out, StringComparison.Ordinal);
+        CommandLineRun.Of([.. command, "--label", "cell_type"]).AssertRefused("--label");
+        CommandLineRun.Of([.. command, "--precision", "fp32"]).AssertRefused("--precision");
+    }
+
+    [Fact]
+    public void AccuracyNeedsAModel() => CommandLineRun.Of("bench", "--accuracy").AssertRefused("--model", "bundle");
+
+    [Fact]
+    public void AModelWithoutAccuracyIsRefused() => CommandLineRun.Of("bench", "--model", "m.safetensors").AssertRefused("--accuracy");
 }

@@ -12,8 +12,11 @@ internal sealed class ProgramProcess : IDisposable
 
     public ProgramProcess(params string[] arguments)
     {
-        // The test project's own copy of the program, run by the runtime that runs the tests.
-        var start = new ProcessStartInfo(Environment.ProcessPath!, ["exec", "--runtimeconfig", Beside("Canal.Cli.Tests.runtimeconfig.json"), Beside("Canal.Cli.dll"), .. arguments])
+        // The test project's own copy of the program, run by the runtime that runs the tests; where that came with the tests, the program is ready to start.
+        var host = Environment.ProcessPath!;
+        var shared = Path.GetFileNameWithoutExtension(host) == "dotnet";
+        string[] command = shared ? ["exec", "--runtimeconfig", Beside("Canal.Cli.Tests.runtimeconfig.json"), Beside("Canal.Cli.dll"), .. arguments] : arguments;
+        var start = new ProcessStartInfo(shared ? host : Beside("Canal.Cli"), command)
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };

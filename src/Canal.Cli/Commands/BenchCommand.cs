@@ -18,6 +18,7 @@ internal sealed class BenchCommand : EngineOptions, ICommand
     [
         Help.Example("Everything, in a minute or two", new BenchCommand()),
         Help.Example("A first look at labelling alone", new BenchCommand { Job = BenchmarkJob.Annotate, Quick = true }),
+        Help.Example("What each precision of the device is worth", new BenchCommand { Accuracy = true, Model = "model.safetensors", Data = "new.h5ad" }),
     ];
 
     [Option("job", Default = BenchmarkJob.All, HelpText = "What to measure.")]
@@ -35,9 +36,29 @@ internal sealed class BenchCommand : EngineOptions, ICommand
     [Option("vector-bits", HelpText = "Vector width: 512, 256 or 128 (default: the fastest here).")]
     public int? VectorBits { get; set; }
 
+    [Option("accuracy", HelpText = "Instead of speed: errors of each precision of the device on a model's own activations, and whether the labels change.")]
+    public bool Accuracy { get; set; }
+
+    [Option('m', "model", HelpText = "With --accuracy: annotation model (default: the bundle's).")]
+    public string? Model { get; set; }
+
+    [Option("data", HelpText = "With --accuracy: cells, .h5ad or as --save-cells wrote them (default: the bundle's).")]
+    public string? Data { get; set; }
+
+    [Option("label", HelpText = "With --accuracy and .h5ad: obs column with the cell types, to count right labels too.")]
+    public string? Label { get; set; }
+
+    [Option("save-cells", HelpText = "With --accuracy and .h5ad: also write the prepared cells (.safetensors), for machines without libhdf5.")]
+    public string? SaveCells { get; set; }
+
     /// <inheritdoc/>
     public int Run(CommandContext context)
     {
+        if (Accuracy) return new AccuracyRun(this).Run(context);
+        if (Model is not null || Data is not null || Label is not null || SaveCells is not null)
+        {
+            throw new UserException("--model, --data, --label and --save-cells are for --accuracy; speed is measured on drawn cells");
+        }
         if (VectorBits is not null && !CpuBenchmark.VectorWidths.Contains(VectorBits.Value))
         {
             throw new UserException($"--vector-bits {VectorBits}: this processor has {string.Join(", ", CpuBenchmark.VectorWidths)}");

@@ -15,12 +15,7 @@ internal static class Fixtures
     public static double Value(int cell, int gene) => (5 * cell + 3 * gene) % 4;
 
     /// <summary>Path of a fixture.</summary>
-    public static string Find(string name)
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "Canal.sln"))) return Path.Combine(folder.FullName, "tests", "fixtures", "h5ad", name + ".h5ad");
-        throw new InvalidOperationException("The repository was not found above the test binary.");
-    }
+    public static string Find(string name) => Path.Combine(AppContext.BaseDirectory, "fixtures", "h5ad", name + ".h5ad");
 
     public static H5adFile Open(string name) => H5adFile.Open(Find(name));
 
