@@ -15,8 +15,8 @@ internal static class KernelTable
     public static string Resources(CompiledKernels kernels)
     {
         var text = new StringBuilder("""
-            | kernel | block | registers 7.5 / 8.0 / 9.0 | shared bytes | blocks an SM 7.5 / 8.0 / 9.0 |
-            | --- | ---: | ---: | ---: | ---: |
+            | program | kernel | block | registers 7.5 / 8.0 / 9.0 | shared bytes | blocks an SM 7.5 / 8.0 / 9.0 |
+            | --- | --- | ---: | ---: | ---: | ---: |
 
             """);
         foreach (var program in Shown.SelectMany(kernels.Programs).DistinctBy(program => program.Name).OrderBy(program => program.Name, StringComparer.Ordinal))
@@ -25,7 +25,7 @@ internal static class KernelTable
             foreach (var kernel in uses.SelectMany(use => use.Keys).Distinct().Order(StringComparer.Ordinal))
             {
                 var columns = uses.Select(use => use.GetValueOrDefault(kernel)).ToArray();
-                text.Append(CultureInfo.InvariantCulture, $"| {kernel} | {Joined(columns, use => use.Threads, merge: true)} | {Joined(columns, use => use.Registers)} ");
+                text.Append(CultureInfo.InvariantCulture, $"| {program.Name} | {kernel} | {Joined(columns, use => use.Threads, merge: true)} | {Joined(columns, use => use.Registers)} ");
                 text.AppendLine(CultureInfo.InvariantCulture, $"| {Joined(columns, use => use.SharedBytes, merge: true)} | {Joined(columns, use => use.Blocks)} |");
             }
         }
@@ -39,15 +39,15 @@ internal static class KernelTable
             .SelectMany(precision => kernels.Tour(card.Architecture, precision).All).Where(run => run.Launches.Count > 0)
             .GroupBy(Key).ToDictionary(same => same.Key, same => same.MaxBy(run => run.Bytes)!)).ToArray();
         var text = new StringBuilder($"""
-            | operation | size | kernels | bytes | FLOPs | exponentials | {string.Join(" | ", Card.All.Select(card => card.Name))} |
+            | operation | size | program: kernels | bytes | FLOPs | exponentials | {string.Join(" | ", Card.All.Select(card => card.Name))} |
             | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 
             """);
-        foreach (var key in runs.SelectMany(card => card.Keys).Distinct().OrderBy(key => key.Name, StringComparer.Ordinal).ThenBy(key => key.Kernels, StringComparer.Ordinal))
+        foreach (var key in runs.SelectMany(card => card.Keys).Distinct().OrderBy(key => key.Name, StringComparer.Ordinal).ThenBy(key => key.Programs, StringComparer.Ordinal).ThenBy(key => key.Kernels, StringComparer.Ordinal))
         {
             var run = runs.Select(card => card.GetValueOrDefault(key)).First(run => run is not null)!;
             var times = Card.All.Select((card, index) => runs[index].TryGetValue(key, out var own) ? Units.Time(card.Seconds(own)) : Absent);
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {run.Name} | {run.Size} | {run.Kernels} | {Units.Bytes(run.Bytes)} | {Units.Count(run.Flops)} | {Units.Count(run.Exponentials)} | {string.Join(" | ", times)} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {run.Name} | {run.Size} | {run.Programs}: {run.Kernels} | {Units.Bytes(run.Bytes)} | {Units.Count(run.Flops)} | {Units.Count(run.Exponentials)} | {string.Join(" | ", times)} |");
         }
         return text.ToString();
     }
@@ -74,7 +74,7 @@ internal static class KernelTable
         return text.ToString();
     }
 
-    private static (string Name, string Kernels) Key(OperationRun run) => (run.Name, run.Kernels);
+    private static (string Name, string Programs, string Kernels) Key(OperationRun run) => (run.Name, run.Programs, run.Kernels);
 
     private static Dictionary<string, Use> Uses(CompiledKernels kernels, string program, int architecture)
     {

@@ -35,6 +35,9 @@ internal sealed class OperationRun
 
     public List<KernelLaunch> Launches { get; } = [];
 
+    /// <summary>The kernels' programs, each once.</summary>
+    public string Programs => string.Join(", ", Launches.Select(launch => launch.Program.Name).Distinct());
+
     /// <summary>The kernels, each once, in the order of their first launch.</summary>
     public string Kernels => string.Join(", ", Launches.Select(launch => launch.Kernel).Distinct());
 }

@@ -21,6 +21,8 @@ internal sealed class RecordingDevice : Device
 
     public override DeviceKind Kind => inner.Kind;
 
+    public override DType ActivationType(bool training) => inner.ActivationType(training);
+
     public override void Copy(Tensor to, Tensor from) => inner.Copy(to, from);
 
     public override void CopyFromHost(Tensor to, ReadOnlySpan<byte> from) => inner.CopyFromHost(to, from);
@@ -58,7 +60,11 @@ internal sealed class RecordingDevice : Device
         runtime.Current = run;
         inner.Run(in operation);
         runtime.Current = null;
+        if (run.Launches.Count > 0 && run.Arithmetic == Arithmetic.TensorHalf && !run.Launches.Any(OnTensorCores)) run.Arithmetic = Arithmetic.Float32;
     }
+
+    // Half precision operands alone do not make products of tensor cores: there are kernels for both.
+    private static bool OnTensorCores(KernelLaunch launch) => launch.Program.Files.Any(file => file.Contains("tensor", StringComparison.Ordinal));
 
     // A card runs a block as its parts, and each is told by itself.
     private readonly struct Parts(RecordingDevice device) : IOperationSink
