@@ -1,4 +1,5 @@
 // allocations.cpp: which global memory kernels may touch.
+#include <algorithm>
 #include "checks.h"
 
 namespace emulator {
@@ -36,14 +37,16 @@ void Allocations::allow(uintptr_t begin)
     forbidden.erase(begin);
 }
 
-const char* Allocations::complaint(uintptr_t begin, size_t bytes)
+const char* Allocations::complaint(uintptr_t begin, size_t bytes, Range& around)
 {
     std::lock_guard<std::mutex> lock(mutex);
     auto after = ends.upper_bound(begin);
     if (after == ends.begin() || (--after)->second < begin + bytes) return "outside of all device memory";
-    auto next = forbidden.lower_bound(begin + bytes);
-    if (next != forbidden.begin() && (--next)->second > begin) return "outside of the tensor";
-    return nullptr;
+    around = {after->first, after->second};
+    const auto next = forbidden.lower_bound(begin + bytes);
+    if (next != forbidden.end()) around.end = std::min(around.end, next->first);
+    if (next != forbidden.begin()) around.begin = std::max(around.begin, std::prev(next)->second);
+    return around.begin > begin ? "outside of the tensor" : nullptr;
 }
 
 } // namespace emulator

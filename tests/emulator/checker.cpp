@@ -6,6 +6,7 @@
 namespace emulator {
 
 constexpr uintptr_t CellBytes = 2, PageBytes = 4096;
+constexpr size_t MostPages = 4096;     // kept from launch to launch
 
 __thread Checker* checker EMULATOR_FIXED;
 
@@ -17,13 +18,14 @@ void Checker::begin_launch(Worker& of, Counts* to)
     counts = to;
     is_counting = to != nullptr;
     launches++;
-    // A place's number lives as long as the cells that name it.
-    if (places.size() > 20000 || pages.size() > 1u << 15) {
+    // A place's number lives as long as the cells that name it; cells of earlier launches say nothing.
+    if (places.size() > 20000 || pages.size() > MostPages) {
         places.clear();
         numbers.clear();
         pages.clear();
         shared_cells.clear();
     }
+    allowed.assign(places.size(), Range());
     last_cells = nullptr;
 }
 
@@ -53,6 +55,7 @@ unsigned short Checker::number(const Place& place)
     const auto found = numbers.find(key);
     if (found != numbers.end()) return found->second;
     places.push_back(place);
+    allowed.emplace_back();
     return numbers[key] = (unsigned short)(places.size() - 1);
 }
 
@@ -73,9 +76,10 @@ void Checker::access(const void* pointer, size_t bytes, Access access, const Pla
     size_t offset = 0;
     const bool is_shared = worker->find_shared(address, offset);
     if (is_shared && offset + bytes > worker->shared_bytes()) fail_access(place, access, address, bytes, "beyond the block's shared memory");
-    if (!is_shared) {
+    const unsigned short at_place = number(place);
+    if (!is_shared && !allowed[at_place].holds(address, bytes)) {
         if (worker->holds_constant(address)) return;
-        if (const char* why = Allocations::all().complaint(address, bytes)) fail_access(place, access, address, bytes, why);
+        if (const char* why = Allocations::all().complaint(address, bytes, allowed[at_place])) fail_access(place, access, address, bytes, why);
     }
     if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && address % bytes != 0) fail_access(place, access, address, bytes, "at an address that is not a multiple of their number");
 
@@ -85,7 +89,7 @@ void Checker::access(const void* pointer, size_t bytes, Access access, const Pla
     now.block = is_shared ? 0 : worker->block_number();
     now.time = clocks.now(thread);
     now.thread = (unsigned short)thread;
-    now.place = number(place);
+    now.place = at_place;
     if (is_counting) requests.add(thread, now.place, address, bytes, is_shared);
     now.is_atomic = access == Access::Atomic;
     for (uintptr_t at = address / CellBytes * CellBytes; at < address + bytes; at += CellBytes) {

@@ -20,6 +20,11 @@ struct Place {
     int line;
 };
 
+struct Range {
+    uintptr_t begin = 0, end = 0;
+    bool holds(uintptr_t address, size_t bytes) const { return begin <= address && address + bytes <= end; }
+};
+
 // Memory that kernels may touch. Ranges inside may be forbidden: what lies beside a tensor.
 class Allocations {
 public:
@@ -28,8 +33,8 @@ public:
     void remove(uintptr_t begin);
     void forbid(uintptr_t begin, size_t bytes);
     void allow(uintptr_t begin);
-    // Null where the bytes may be touched, else why not. `known` is the caller's last answer and may spare a search.
-    const char* complaint(uintptr_t begin, size_t bytes);
+    // Null where the bytes may be touched, and then all that may be around them; else why not.
+    const char* complaint(uintptr_t begin, size_t bytes, Range& around);
 
 private:
     std::mutex mutex;
@@ -122,6 +127,7 @@ private:
     unsigned launches = 0, blocks = 0;
     std::vector<Place> places;
     std::unordered_map<uint64_t, unsigned short> numbers;
+    std::vector<Range> allowed;        // by place: most stay with one tensor throughout a launch
     std::unordered_map<uintptr_t, std::vector<Cell>> pages;
     uintptr_t last_page = 0;
     std::vector<Cell>* last_cells = nullptr;

@@ -27,6 +27,7 @@ static std::string described(const Place& place)
     char line[400];
     while (fgets(line, sizeof line, output)) {
         line[strcspn(line, " \n")] = 0;          // behind a space: "(discriminator 2)"
+        if (strncmp(line, "language.h:", 11) == 0) break;    // who called the kernel
         if (line == previous) continue;
         text += (text.empty() ? "" : ", inlined at ") + std::string(line);
         previous = line;

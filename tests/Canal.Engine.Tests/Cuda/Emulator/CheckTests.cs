@@ -72,7 +72,7 @@ public sealed class CheckTests
     private static string Failure(string kernel, LaunchShape shape, int order, Preparation prepare)
     {
         EmulatedRuntime.Require();
-        using var run = new DefectRun(new EmulatorOptions { Order = order, Checks = true });
+        using var run = new DefectRun(new EmulatorOptions { Order = order }, isChecked: true);
         var arguments = prepare(run);
         var message = "";
         try

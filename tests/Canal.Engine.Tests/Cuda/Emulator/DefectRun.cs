@@ -16,7 +16,9 @@ internal sealed class DefectRun : IDisposable
 
     private readonly List<(nint Pointer, nuint Bytes)> memory = [];
 
-    public DefectRun(EmulatorOptions? options = null) => Runtime = new EmulatedRuntime(options ?? new EmulatorOptions());
+    /// <summary>Over a runtime with these options; accesses are checked only where they say so, whatever is the rule elsewhere.</summary>
+    public DefectRun(EmulatorOptions? options = null, bool isChecked = false) =>
+        Runtime = new EmulatedRuntime((options ?? new EmulatorOptions()) with { Checks = isChecked });
 
     public EmulatedRuntime Runtime { get; }
 
