@@ -23,11 +23,10 @@ public static class TestDevices
 
     /// <summary>The CUDA device on the emulator. Skips the running test where there is no compiler for the kernels.</summary>
     /// <param name="precision">Arithmetic.</param>
-    /// <param name="order">Order of a block's threads.</param>
-    /// <param name="memoryLimit">Most bytes of its pool; null for no limit.</param>
-    public static CudaDevice Emulated(CudaPrecision precision, int order = 0, nuint? memoryLimit = null)
+    /// <param name="captures">Whether training steps are recorded and replayed.</param>
+    public static CudaDevice Emulated(CudaPrecision precision, bool captures = true)
     {
         EmulatedRuntime.Require();
-        return new CudaDevice(new EmulatedRuntime(order: order), new CudaOptions { Precision = precision, MemoryLimit = memoryLimit });
+        return new CudaDevice(new EmulatedRuntime(), new CudaOptions { Precision = precision, CapturesSteps = captures });
     }
 }

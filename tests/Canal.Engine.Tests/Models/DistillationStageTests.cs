@@ -1,5 +1,5 @@
 using Canal.Engine.Autograd;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Layers;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
@@ -9,14 +9,18 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Models;
 
 /// <summary>One stage with two new cell types against the reference, golden/distill; key maximum in batch scope as the fixture ran it.</summary>
-public sealed class DistillationStageTests : IDisposable
+public abstract class DistillationStageTests(TestDevice kind) : IDisposable
 {
     private const int Cells = 6, Types = 7, Positions = 31;
     private const float Weight = 0.1f * 5 / 7;
     private static readonly EncoderPass Pass = new(Cells, KeyMaximumScope.Batch);
-    private readonly CpuDevice device = new(new CpuOptions());
+    private readonly Device device = TestDevices.Open(kind);
 
-    public void Dispose() => device.Dispose();
+    public void Dispose()
+    {
+        device.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [SkippableFact]
     public void Losses_and_gradients_of_a_student_that_left_its_teacher_agree()
@@ -119,3 +123,9 @@ public sealed class DistillationStageTests : IDisposable
         return copy;
     }
 }
+
+/// <summary>On the processor.</summary>
+public sealed class CpuDistillationStageTests() : DistillationStageTests(TestDevice.Cpu);
+
+/// <summary>On the CUDA device, emulated.</summary>
+public sealed class EmulatedDistillationStageTests() : DistillationStageTests(TestDevice.Emulated);

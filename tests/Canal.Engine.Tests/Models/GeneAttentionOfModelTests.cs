@@ -1,5 +1,4 @@
 using Canal.Engine.Autograd;
-using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Layers;
 using Canal.Engine.Tensors;
 using Canal.Testing;
@@ -10,14 +9,14 @@ namespace Canal.Engine.Tests.Models;
 /// Gene attention through the whole model, golden/attention. Rightful difference (method.md section 9): Canal's attention is that of the input
 /// the blocks really use; the reference's own map is of the input after the residual update.
 /// </summary>
-public sealed class GeneAttentionOfModelTests
+public abstract class GeneAttentionOfModelTests(TestDevice kind)
 {
     private const int Cells = 4;
 
     [SkippableFact]
     public void Gene_attention_of_the_forward_input_agrees()
     {
-        using var device = new CpuDevice(new CpuOptions());
+        using var device = TestDevices.Open(kind);
         using var model = new CellTypeModel(device, CellTypeModel.Tiny, types: 5).Load(SharedFiles.Golden("performer_tiny", "weights"));
         var tokens = model.Tokens(SharedFiles.Golden("attention", "inputs").Ints("tokens"));
         var golden = new GoldenPair("attention", "attention");
@@ -34,3 +33,9 @@ public sealed class GeneAttentionOfModelTests
         golden.AssertClose("gene_scores_of_forward_input", read, 1);
     }
 }
+
+/// <summary>On the processor.</summary>
+public sealed class CpuGeneAttentionOfModelTests() : GeneAttentionOfModelTests(TestDevice.Cpu);
+
+/// <summary>On the CUDA device, emulated.</summary>
+public sealed class EmulatedGeneAttentionOfModelTests() : GeneAttentionOfModelTests(TestDevice.Emulated);

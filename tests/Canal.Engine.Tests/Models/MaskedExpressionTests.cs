@@ -1,5 +1,5 @@
 using Canal.Engine.Autograd;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Layers;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
@@ -9,12 +9,16 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Models;
 
 /// <summary>A pre-training step against the reference, golden/pretrain; key maximum in batch scope as the fixture ran it.</summary>
-public sealed class MaskedExpressionTests : IDisposable
+public abstract class MaskedExpressionTests(TestDevice kind) : IDisposable
 {
     private const int Cells = 4, Positions = 31, Mask = 6, Accumulation = 60;
-    private readonly CpuDevice device = new(new CpuOptions());
+    private readonly Device device = TestDevices.Open(kind);
 
-    public void Dispose() => device.Dispose();
+    public void Dispose()
+    {
+        device.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [SkippableFact]
     public void Logits_loss_gradients_and_clipping_agree()
@@ -77,3 +81,9 @@ public sealed class MaskedExpressionTests : IDisposable
         return predicted;
     }
 }
+
+/// <summary>On the processor.</summary>
+public sealed class CpuMaskedExpressionTests() : MaskedExpressionTests(TestDevice.Cpu);
+
+/// <summary>On the CUDA device, emulated.</summary>
+public sealed class EmulatedMaskedExpressionTests() : MaskedExpressionTests(TestDevice.Emulated);

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Canal.Engine.Autograd;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Layers;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
@@ -10,13 +10,17 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Models;
 
 /// <summary>The real geometry (width 200, 6 blocks, 10 heads of 64, 266 features) against the reference, golden/performer_scbert.</summary>
-public sealed class PerformerScbertTests : IDisposable
+public abstract class PerformerScbertTests(TestDevice kind) : IDisposable
 {
     private const int Cells = 2;
     private static readonly EncoderGeometry Geometry = new() { Positions = 129, Width = 200, Blocks = 6, Heads = 10, HeadWidth = 64, Features = 266 };
-    private readonly CpuDevice device = new(new CpuOptions());
+    private readonly Device device = TestDevices.Open(kind);
 
-    public void Dispose() => device.Dispose();
+    public void Dispose()
+    {
+        device.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [SkippableFact]
     public void Outputs_and_gradients_agree()
@@ -34,8 +38,11 @@ public sealed class PerformerScbertTests : IDisposable
         foreach (var name in traced.Activations.Keys.Where(name => golden.Double.Has(name + ".mean_std") && !name.EndsWith("fast", StringComparison.Ordinal)))
         {
             var values = device.Read<float>(traced.Activations[name].Value);
-            golden.AssertClose(name + ".first16", values.AsSpan(0, 16), largest);
-            golden.AssertClose(name + ".cell1_last16", values.AsSpan(values.Length - 16), largest);
+            // The gap of sixteen values is luck: that of the same activation in all blocks.
+            var kind = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+            var gap = golden.Double.Names.Where(n => n.EndsWith(kind + ".first16", StringComparison.Ordinal) || n.EndsWith(kind + ".cell1_last16", StringComparison.Ordinal)).Max(golden.Gap);
+            golden.AssertClose(name + ".first16", values.AsSpan(0, 16), largest, gap);
+            golden.AssertClose(name + ".cell1_last16", values.AsSpan(values.Length - 16), largest, gap);
             golden.AssertClose(name + ".mean_std", MeanAndDeviation(values), largest);
         }
 
@@ -44,7 +51,7 @@ public sealed class PerformerScbertTests : IDisposable
         // The loss is a sum over the logits: their gap bounds its own.
         Assert.Equal(golden.Double.Scalar("loss"), device.Read<float>(losses).Average(), (2 * golden.Gap("logits")) + 1e-6);
         tape.Backward();
-        AssertGradients(model, golden);
+        AssertGradients(model, golden, traced);
         losses.Storage.Dispose();
     }
 
@@ -63,8 +70,14 @@ public sealed class PerformerScbertTests : IDisposable
         golden.AssertClose("per_cell.logits", device.Read<float>(output.Logits.Value), largest);
     }
 
-    private void AssertGradients(CellTypeModel model, GoldenPair golden)
+    private void AssertGradients(CellTypeModel model, GoldenPair golden, TracedForward traced)
     {
+        // Two sums over all positions cancel to a thousandth of their terms: their largest intermediates are the sums of absolute values.
+        var intermediates = new Dictionary<string, double>
+        {
+            ["norm.bias"] = NormOfAbsoluteSums(device.Read<float>(traced.Activations["final_norm"].Gradient), Geometry.Width),
+            ["to_out.conv1.bias"] = NormOfAbsoluteSums(device.Read<float>(traced.Activations["conv_relu"].Gradient), 1),
+        };
         var relative = golden.RelativeGap("grad.");
         var norms = golden.Double.Names.Where(name => name.StartsWith("grad_norm.", StringComparison.Ordinal))
             .Max(name => golden.Gap(name) / golden.Double.Scalar(name));
@@ -73,9 +86,17 @@ public sealed class PerformerScbertTests : IDisposable
             var gradient = device.Read<float>(parameter.Gradient);
             var norm = Math.Sqrt(gradient.Sum(value => (double)value * value));
             var expected = golden.Double.Scalar("grad_norm." + parameter.Name);
-            Closeness.Assert("grad_norm." + parameter.Name, [norm], [expected], 2 * norms * expected);
+            Closeness.Assert("grad_norm." + parameter.Name, [norm], [expected],
+                (2 * norms * expected) + (2.0 / (1 << 24) * intermediates.GetValueOrDefault(parameter.Name)));
             if (golden.Double.Has("grad." + parameter.Name)) golden.AssertCloseRelative("grad." + parameter.Name, gradient, relative);
         }
+    }
+
+    private static double NormOfAbsoluteSums(float[] rows, int columns)
+    {
+        var sums = new double[columns];
+        for (var i = 0; i < rows.Length; i++) sums[i % columns] += Math.Abs(rows[i]);
+        return Math.Sqrt(sums.Sum(sum => sum * sum));
     }
 
     private CellTypeModel Load(out Tensor tokens, out Tensor labels)
@@ -126,3 +147,9 @@ public sealed class PerformerScbertTests : IDisposable
         return [(float)mean, (float)Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / values.Length)];
     }
 }
+
+/// <summary>On the processor.</summary>
+public sealed class CpuPerformerScbertTests() : PerformerScbertTests(TestDevice.Cpu);
+
+/// <summary>On the CUDA device, emulated.</summary>
+public sealed class EmulatedPerformerScbertTests() : PerformerScbertTests(TestDevice.Emulated);

@@ -1,5 +1,5 @@
 using Canal.Engine.Autograd;
-using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices;
 using Canal.Engine.Layers;
 using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
@@ -12,13 +12,17 @@ namespace Canal.Engine.Tests.Models;
 /// The whole model against the reference, golden/performer_tiny. Rightful difference (method.md section 9): the fixtures that ran a batch take
 /// one key maximum for the batch, which is Canal's <see cref="KeyMaximumScope.Batch"/>.
 /// </summary>
-public sealed class PerformerTinyTests : IDisposable
+public abstract class PerformerTinyTests(TestDevice kind) : IDisposable
 {
     private const int Cells = 4, Types = 5;
     private static readonly EncoderPass Batch = new(Cells, KeyMaximumScope.Batch), Cell = new(Cells);
-    private readonly CpuDevice device = new(new CpuOptions());
+    private readonly Device device = TestDevices.Open(kind);
 
-    public void Dispose() => device.Dispose();
+    public void Dispose()
+    {
+        device.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [SkippableFact]
     public void Every_activation_agrees()
@@ -148,3 +152,9 @@ public sealed class PerformerTinyTests : IDisposable
         return arranged;
     }
 }
+
+/// <summary>On the processor.</summary>
+public sealed class CpuPerformerTinyTests() : PerformerTinyTests(TestDevice.Cpu);
+
+/// <summary>On the CUDA device, emulated.</summary>
+public sealed class EmulatedPerformerTinyTests() : PerformerTinyTests(TestDevice.Emulated);

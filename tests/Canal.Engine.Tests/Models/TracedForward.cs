@@ -29,13 +29,14 @@ internal sealed class TracedForward
     {
         var block = model.Encoder.Blocks[index];
         var name = $"layer{index}.";
-        var h = Keep(name + "attn.norm", block.AttentionNorm.Forward(tape, x));
+        var type = tape.ActivationType(x.NeedsGradient || block.Trains);
+        var h = Keep(name + "attn.norm", block.AttentionNorm.Forward(tape, x, type));
         var q = Keep(name + "attn.q", block.Attention.Query.Forward(tape, h));
         var k = Keep(name + "attn.k", block.Attention.Key.Forward(tape, h));
         var v = Keep(name + "attn.v", block.Attention.Value.Forward(tape, h));
         var attended = Keep(name + "attn.fast", FavorAttentionStep.Run(tape, q, k, v, block.Attention.Projection, model.Geometry.Attention(pass)));
         var sum = Keep(name + "post_attn", block.Attention.Output.Forward(tape, attended, x));
-        h = Keep(name + "ff.norm", block.FeedForwardNorm.Forward(tape, sum));
+        h = Keep(name + "ff.norm", block.FeedForwardNorm.Forward(tape, sum, type));
         var hidden = Keep(name + "ff.w1", block.FeedForward.First.Forward(tape, h));
         var activated = Keep(name + "ff.gelu", GeluStep.Run(tape, hidden));
         return Keep(name + "post_ff", block.FeedForward.Second.Forward(tape, activated, sum));

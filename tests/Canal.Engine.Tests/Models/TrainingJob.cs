@@ -45,6 +45,13 @@ internal sealed class TrainingJob : IDisposable
 
     public void Step()
     {
+        Prepare();
+        Prepared();
+    }
+
+    /// <summary>A step's operations, after what changes from step to step went to the device.</summary>
+    public void Prepared()
+    {
         var encoder = Model.Encoder;
         var pass = new EncoderPass(Cells, Recompute: Recompute);
         Model.Parameters.ZeroGradients();
@@ -56,8 +63,11 @@ internal sealed class TrainingJob : IDisposable
         CrossEntropyStep.Run(tape, output.Logits, Labels, 0.1f, 1f / Cells, Losses);
         tape.Backward();
         tape.Clear();
-        adam!.Step(1e-3);
+        adam!.Update();
     }
+
+    /// <summary>Sends what changes from step to step, as <see cref="Step"/> does.</summary>
+    public void Prepare() => adam!.Prepare(1e-3);
 
     public float[] Everything() =>
         [.. device.Read<float>(Losses), .. device.Read<float>(Model.Parameters.Gradients), .. Model.Parameters.Parameters.SelectMany(parameter => Model.Parameters.Read(parameter.Name))];

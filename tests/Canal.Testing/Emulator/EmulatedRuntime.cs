@@ -61,6 +61,9 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     /// <summary>Launches so far.</summary>
     public long Launches { get; private set; }
 
+    /// <summary>Graphs run so far.</summary>
+    public long Replays { get; private set; }
+
     /// <inheritdoc/>
     public nint Allocate(nuint bytes)
     {
@@ -175,6 +178,7 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     /// <inheritdoc/>
     public void Replay(nint graph)
     {
+        Replays++;
         foreach (var action in graphs[(int)graph]!) action();
     }
 

@@ -1,0 +1,80 @@
+using Canal.Engine.Autograd;
+using Canal.Engine.Devices.Cuda;
+using Canal.Engine.Layers;
+using Canal.Engine.Operations;
+using Canal.Engine.Optimizers;
+using Canal.Engine.Tensors;
+using Canal.Testing;
+
+namespace Canal.Engine.Tests.Models;
+
+/// <summary>Which values are of half precision (design.md, Precision), what that costs, and that the half copy of the parameters follows the masters.</summary>
+public sealed class MixedPrecisionTests
+{
+    private const int Cells = TrainingJob.Cells;
+    private static readonly EncoderPass Pass = new(Cells);
+
+    // Everything inside a block but the residual stream.
+    private static readonly string[] Half = ["attn.norm", "attn.q", "attn.k", "attn.v", "attn.fast", "ff.norm", "ff.w1", "ff.gelu"];
+
+    [SkippableTheory]
+    [InlineData("fp32", DType.Float32, DType.Float32)]
+    [InlineData("bf16", DType.BFloat16, DType.BFloat16)]
+    [InlineData("f16", DType.Float16, DType.Float32)]
+    public void Blocks_compute_in_half_precision_and_the_residual_stream_and_the_head_in_float32(string precision, DType frozen, DType training)
+    {
+        using var device = TestDevices.Emulated(Precision(precision));
+        using var job = new TrainingJob(device, TrainableSet.LastButOne);
+        using var tape = new Tape(device);
+        var traced = new TracedForward(job.Model, tape, job.Tokens, Pass);
+        CrossEntropyStep.Run(tape, traced.Output.Logits, job.Labels, 0.1f, 1f / Cells, job.Losses);
+        tape.Backward();
+        foreach (var (name, variable) in traced.Activations)
+        {
+            var isHalf = Array.Exists(Half, end => name.EndsWith(end, StringComparison.Ordinal));
+            // Of four blocks the first two are frozen.
+            var expected = !isHalf ? DType.Float32 : name[5] is '0' or '1' ? frozen : training;
+            Assert.True(expected == variable.Value.Type, $"{name} is {variable.Value.Type}");
+            if (variable.HasGradient) Assert.True(expected == variable.Gradient.Type, $"the gradient of {name} is {variable.Gradient.Type}");
+        }
+        Assert.Contains(traced.Activations, pair => pair.Value.HasGradient && pair.Value.Gradient.Type == training);
+    }
+
+    [SkippableFact]
+    public void The_half_copy_follows_every_change_of_the_masters()
+    {
+        using var device = TestDevices.Emulated(CudaPrecision.Bf16);
+        using var job = new TrainingJob(device, TrainableSet.LastButOne);
+        var parameters = job.Model.Parameters;
+        AssertCopied("drawn");
+        parameters.Write("norm.weight", Sample.Normal(1, parameters["norm.weight"].Shape.Count, 0, 1));
+        AssertCopied("written");
+        job.Step();
+        AssertCopied("trained");
+        parameters.WriteTrainable(Sample.Normal(2, parameters.TrainableValues.Count, 0, 1));
+        AssertCopied("restored");
+        using var other = new TrainingJob(device, TrainableSet.None);
+        other.Model.Parameters.CopyFrom(parameters);
+        AssertCopied("copied");
+        parameters = other.Model.Parameters;
+        AssertCopied("copied to");
+
+        void AssertCopied(string when)
+        {
+            foreach (var parameter in parameters.Parameters)
+            {
+                var expected = Array.ConvertAll(device.Read<float>(parameter.Value), Rounded);
+                Assert.True(expected.AsSpan().SequenceEqual(device.Read<ushort>(parameter.For(DType.BFloat16))), $"{parameter.Name}, {when}");
+            }
+        }
+    }
+
+    private static CudaPrecision Precision(string name) => CudaPrecision.All.Single(precision => precision.Name == name);
+
+    // To nearest, ties to even; the values are finite.
+    private static ushort Rounded(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+}
