@@ -35,6 +35,19 @@ public sealed class DeviceGraph : IDisposable
         }
     }
 
+    /// <summary>Whether memory that it works in was given back by the pool: it will never run again.</summary>
+    public bool IsLost
+    {
+        get
+        {
+            foreach (var block in blocks)
+            {
+                if (block.IsGone) return true;
+            }
+            return disposed;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -34,6 +34,14 @@ internal sealed class CapturedSteps(Device device, Action<MicroBatch> compute, A
             compute(part);
             return;
         }
+        if (kind.Graph is { IsLost: true })
+        {
+            // The pool gave memory back: this run fills it again, the next one records.
+            kind.Graph.Dispose();
+            (kind.Graph, kind.Tries) = (null, 0);
+            compute(part);
+            return;
+        }
         if (kind.Graph is null && kind.Tries < MostTries)
         {
             kind.Tries++;
