@@ -69,6 +69,29 @@ public sealed class MixedPrecisionTests
         }
     }
 
+    // On its way through four blocks and back a value is rounded some 80 times, by at most 2^-9 each; the errors add like a random walk. A wrong operand, or a
+    // gradient that goes nowhere, would change a parameter's gradient by a large part of it.
+    [SkippableFact]
+    public void Gradients_in_bf16_are_those_of_float32_up_to_its_roundoffs()
+    {
+        var allowed = Math.Sqrt(80) / 512;
+        var (full, half) = (Gradients(CudaPrecision.Fp32), Gradients(CudaPrecision.Bf16));
+        foreach (var (name, expected) in full)
+        {
+            var difference = Math.Sqrt(expected.Zip(half[name], (a, b) => Math.Pow(a - b, 2)).Sum()) / Math.Sqrt(expected.Sum(value => (double)value * value));
+            Assert.True(difference <= allowed, $"{name}: {difference:p1} of the gradient, allowed {allowed:p1}");
+        }
+    }
+
+    private static Dictionary<string, float[]> Gradients(CudaPrecision precision)
+    {
+        using var device = TestDevices.Emulated(precision);
+        using var job = new TrainingJob(device, TrainableSet.All);
+        using var tape = new Tape(device);
+        job.Model.Step(tape, job.Tokens, job.Labels, Pass, job.Losses);
+        return job.Model.Parameters.Parameters.Where(parameter => parameter.Trains).ToDictionary(parameter => parameter.Name, parameter => device.Read<float>(parameter.Gradient));
+    }
+
     private static CudaPrecision Precision(string name) => CudaPrecision.All.Single(precision => precision.Name == name);
 
     // To nearest, ties to even; the values are finite.
