@@ -89,10 +89,23 @@ public readonly record struct FavorState(Tensor Sums, Tensor Normalisers, Tensor
 /// <param name="V">[B·T, H·D].</param>
 /// <param name="Projection">[M, D]: P, block-orthogonal Gaussian.</param>
 /// <param name="Sizes">Sizes and the scope of M.</param>
-public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor Q, Tensor K, Tensor V, Tensor Projection, FavorSizes Sizes) : IOperation
+/// <param name="Guard">
+/// Int32 [H], or none: to a head's number <see cref="NonFiniteKeys"/>, <see cref="NonFiniteValues"/> and <see cref="NonFiniteQueries"/> are added as
+/// bits where its sums over the keys, its mean value or the denominator of one of its queries is infinite or not a number. Only tensor cores look; elsewhere it stays as it was.
+/// </param>
+public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor Q, Tensor K, Tensor V, Tensor Projection, FavorSizes Sizes, Tensor Guard = default) : IOperation
 {
     /// <inheritdoc/>
     public static string Name => "favor_forward";
+
+    /// <summary>Bit of <see cref="Guard"/>: the sums of u over the keys are not finite.</summary>
+    public const int NonFiniteKeys = 1;
+
+    /// <summary>Bit of <see cref="Guard"/>: the sum of the values is not finite.</summary>
+    public const int NonFiniteValues = 2;
+
+    /// <summary>Bit of <see cref="Guard"/>: a query's denominator is not finite though the keys are.</summary>
+    public const int NonFiniteQueries = 4;
 
     /// <inheritdoc/>
     public void Describe(ref OperationDescription d)
@@ -103,9 +116,10 @@ public readonly record struct FavorForward(Tensor Out, FavorState State, Tensor 
         d.UseActivation(K, Access.Read, Sizes.Rows, like: Q);
         d.UseActivation(V, Access.Read, Sizes.Rows, like: Q);
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
+        if (!Guard.IsNone) d.Use(Guard, Access.Update, new Shape(Sizes.Heads), DType.Int32);
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(new FavorLayout(Sizes).ForwardScratchFloats));
-        d.CudaScratch(FavorSizes.Bytes(FavorForwardLaunches.ScratchFloats(Sizes)));
+        d.CudaScratch(nuint.Max(FavorSizes.Bytes(FavorForwardLaunches.ScratchFloats(Sizes)), FavorTensorCores.ForwardScratch(Q.Type, Sizes)));
         d.Work(Flops(Sizes));
     }
 
@@ -150,7 +164,7 @@ public readonly record struct FavorBackward(
         d.Use(Projection, Access.Read, new Shape(Sizes.Features, Sizes.HeadWidth));
         d.Scratch(FavorSizes.Bytes(ScratchFloats(Sizes)));
         d.WorkerScratch(FavorSizes.Bytes(2L * new FavorLayout(Sizes).TileFloats));
-        d.CudaScratch(FavorSizes.Bytes(FavorBackwardLaunches.ScratchFloats(Sizes)));
+        d.CudaScratch(nuint.Max(FavorSizes.Bytes(FavorBackwardLaunches.ScratchFloats(Sizes)), FavorTensorCores.BackwardScratch(Q.Type, Sizes)));
         d.Work(Flops(Sizes));
     }
 

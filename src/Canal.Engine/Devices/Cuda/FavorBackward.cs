@@ -4,13 +4,18 @@ namespace Canal.Engine.Devices.Cuda;
 
 /// <summary>
 /// FAVOR+ backward in float32 arithmetic: dq with what the sums need of each query; dS and dz by split in waves of bounded memory, merged in order; dk and dv,
-/// with g of the key maximum taken off its one element.
+/// with g of the key maximum taken off its one element. Where tensor cores fit, they run it all.
 /// </summary>
 internal static class FavorBackwardLaunches
 {
     public static void Run(in FavorBackward operation, CudaDevice device)
     {
         var sizes = operation.Sizes;
+        if (FavorTensorCores.Fits(operation.Q.Type, sizes, device.Runtime.Architecture))
+        {
+            FavorTensorCores.Backward(operation, device);
+            return;
+        }
         if (operation.DQ.Count == 0) return;
         var geometry = new FavorGeometry(sizes.HeadWidth, sizes.Features);
         var program = KernelPrograms.Favor(FavorPass.Backward, sizes.HeadWidth, sizes.Features, operation.Q.Type);

@@ -4,13 +4,18 @@ namespace Canal.Engine.Devices.Cuda;
 
 /// <summary>
 /// FAVOR+ forward in float32 arithmetic (favor_keys.cu, favor_totals.cu, favor_queries.cu): sums over keys by split in waves of bounded memory, merged in order; the key
-/// maximum; S' and z scaled to it; queries.
+/// maximum; S' and z scaled to it; queries. Where tensor cores fit, they run it all.
 /// </summary>
 internal static class FavorForwardLaunches
 {
     public static void Run(in FavorForward operation, CudaDevice device)
     {
         var sizes = operation.Sizes;
+        if (FavorTensorCores.Fits(operation.Q.Type, sizes, device.Runtime.Architecture))
+        {
+            FavorTensorCores.Forward(operation, device);
+            return;
+        }
         if (operation.Out.Count == 0) return;
         var geometry = new FavorGeometry(sizes.HeadWidth, sizes.Features);
         var program = KernelPrograms.Favor(FavorPass.Forward, sizes.HeadWidth, sizes.Features, operation.Q.Type);

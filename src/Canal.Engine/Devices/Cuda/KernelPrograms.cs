@@ -44,6 +44,14 @@ public static class KernelPrograms
         string[] defines = [$"ELEMENT={element}", $"VALUES={(pass == FavorPass.GeneAttention ? 0 : 1)}", .. geometry.Defines];
         return new KernelProgram($"{name}-{geometry.HeadWidth}-{geometry.Features}-{element}", files, defines);
     }
+
+    private static readonly ConcurrentDictionary<int, KernelProgram> FavorTensorPrograms = [];
+
+    /// <summary>FAVOR+ attention on tensor cores, heads of width 64, for a number of features; the same program every time.</summary>
+    public static KernelProgram FavorTensor(int features) => FavorTensorPrograms.GetOrAdd(features, static features => new KernelProgram(
+        $"favor-tensor-{features}",
+        ["favor_tensor_sums.cu", "favor_tensor_merge.cu", "favor_tensor_queries.cu", "favor_tensor_query_gradients.cu", "favor_tensor_key_gradients.cu"],
+        [$"FEATURES={features}"]));
 }
 
 /// <summary>Which of the FAVOR+ operations a program serves: each compiles its own at first use.</summary>

@@ -43,6 +43,11 @@ internal sealed class ScBertTour
     /// <summary>The programs of other geometries, which tests and small models use.</summary>
     public static IEnumerable<KernelProgram> OtherPrograms(int architecture, CudaPrecision precision)
     {
+        // Attention on tensor cores is compiled for a number of features alone.
+        if (precision == CudaPrecision.F16)
+        {
+            foreach (var features in new[] { 44, 512 }) yield return KernelPrograms.FavorTensor(features);
+        }
         foreach (var (width, features) in new[] { (16, 44), (16, 33) })
         {
             using var device = new RecordingDevice(new RecordingRuntime(architecture, multiprocessors: 4), precision);
