@@ -43,6 +43,9 @@ __device__ __forceinline__ void from_float(bf16& h, float x)
 }
 #endif
 
+// The same number, of which the compiler knows nothing: what depends on it is computed here, not ahead of a loop in registers of its own.
+__device__ __forceinline__ int not_ahead(int x) { asm volatile("" : "+r"(x)); return x; }
+
 // 2^x, at most 2 ulp off, results below the smallest normal number are 0 (PTX ISA, ex2.approx.ftz).
 __device__ __forceinline__ float ex2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 

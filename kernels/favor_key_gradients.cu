@@ -41,12 +41,12 @@ void favor_key_gradients(element* __restrict__ dk, element* __restrict__ dv, con
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
             const float half = 0.5f * squared_scale * multiply<TOKEN_ROWS, SQUARES_OF_ROWS>(t, board,
-                [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; },
-                [&](int r, int d) { return r < n ? to_float(k[base + r * row + d]) : 0.f; });
+                m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; },
+                n, [&](int r, int d) { return to_float(k[base + r * row + d]); });
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? dnormalisers[(size_t)unit * FEATURES + j0 + tid] : 0.f;
             __syncthreads();
-            fetch_values(board, [&](int i, int c) { return i < m && column0 + c < HEAD_WIDTH ? ds[(j0 + i) * HEAD_WIDTH + column0 + c] : 0.f; });
+            fetch_values(board, m, column0, [&](int i, int column) { return ds[(j0 + i) * HEAD_WIDTH + column]; });
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) {
                 float* d = board.tile + tile_at<TOKEN_ROWS>(i, tid);
                 *d = i < m ? exponential(*d - (half + top)) : 0.f;
@@ -54,13 +54,13 @@ void favor_key_gradients(element* __restrict__ dk, element* __restrict__ dv, con
             __syncthreads();
             accumulate(dvs, board);
             multiply<TOKEN_ROWS, NO_SQUARES>(t, board,
-                [&](int i, int d) { return i < m ? ds[(j0 + i) * HEAD_WIDTH + d] : 0.f; },
-                [&](int r, int d) { return r < n ? to_float(v[base + r * row + d]) - mean[d] : 0.f; });
+                m, [&](int i, int d) { return ds[(j0 + i) * HEAD_WIDTH + d]; },
+                n, [&](int r, int d) { return to_float(v[base + r * row + d]) - mean[d]; });
             combine(board, [&](int i, int r, float u) { return u * (t[i][r] + board.inner[inner_of(i)]); });
             __syncthreads();
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) total += board.tile[tile_at<TOKEN_ROWS>(i, tid)];
             if (best >= j0 && best < j0 + INNER) board.tile[tile_at<TOKEN_ROWS>(best - j0, tid)] -= g;
-            fetch_values(board, [&](int i, int c) { return i < m && column0 + c < HEAD_WIDTH ? scale * projection[(j0 + i) * HEAD_WIDTH + column0 + c] : 0.f; });
+            fetch_values(board, m, column0, [&](int i, int column) { return scale * projection[(j0 + i) * HEAD_WIDTH + column]; });
             __syncthreads();
             accumulate(dks, board);
         }

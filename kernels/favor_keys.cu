@@ -51,12 +51,12 @@ void favor_key_sums(float* __restrict__ parts, const element* __restrict__ k, co
         for (int t0 = first; t0 < end; t0 += INNER) {
             const int n = min(INNER, end - t0);
             const float squares = multiply<KEY_ROWS, SQUARES_OF_INNER>(t, board,
-                [&](int i, int d) { return i < n ? to_float(k[base + (t0 + i) * row + d]) : 0.f; },
-                [&](int r, int d) { const int j = group * KEY_ROWS + r; return j < FEATURES ? scale * projection[j * HEAD_WIDTH + d] : 0.f; });
+                n, [&](int i, int d) { return to_float(k[base + (t0 + i) * row + d]); },
+                min(KEY_ROWS, FEATURES - group * KEY_ROWS), [&](int r, int d) { return scale * projection[(group * KEY_ROWS + r) * HEAD_WIDTH + d]; });
             keep(board, t);
             if (tid < INNER) board.inner[tid] = half_scale * squares;
             __syncthreads();
-            if (VALUES) fetch_values(board, [&](int i, int c) { return i < n && column0 + c < HEAD_WIDTH ? to_float(v[base + (t0 + i) * row + column0 + c]) - gauge[c] : 0.f; });
+            if (VALUES) fetch_values(board, n, column0, [&](int i, int column) { return to_float(v[base + (t0 + i) * row + column]) - gauge[column - column0]; });
             float high = reference;
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) {
                 const float d = board.tile[tile_at<KEY_ROWS>(i, tid)];

@@ -25,12 +25,12 @@ void favor_queries(element* __restrict__ out, const float* __restrict__ sums, co
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
             const float half = half_scale * multiply<TOKEN_ROWS, SQUARES_OF_ROWS>(t, board,
-                [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; },
-                [&](int r, int d) { return r < n ? to_float(q[base + r * row + d]) : 0.f; });
+                m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; },
+                n, [&](int r, int d) { return to_float(q[base + r * row + d]); });
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? normalisers[(size_t)unit * FEATURES + j0 + tid] : 0.f;
             __syncthreads();
-            fetch_values(board, [&](int i, int c) { return i < m && column0 + c < HEAD_WIDTH ? s[(j0 + i) * HEAD_WIDTH + column0 + c] : 0.f; });
+            fetch_values(board, m, column0, [&](int i, int column) { return s[(j0 + i) * HEAD_WIDTH + column]; });
             float high = maximum;
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) if (i < m) high = fmaxf(high, board.tile[tile_at<TOKEN_ROWS>(i, tid)]);
             const float factor = high > maximum ? exponential(maximum - high) : 1.f;

@@ -28,13 +28,13 @@ void favor_query_gradients(element* __restrict__ dq, float* __restrict__ statist
         float t[4][8];
         float shift = 0.f, maximum = -INFINITY_F, denominator = 0.f, numerator = 0.f, outside = 0.f;
         int best = 0;
-        const auto queries = [&](int r, int d) { return r < n ? to_float(q[base + r * row + d]) : 0.f; };
-        const auto gradients = [&](int r, int d) { return r < n ? to_float(dout[base + r * row + d]) : 0.f; };
+        const auto queries = [&](int r, int d) { return to_float(q[base + r * row + d]); };
+        const auto gradients = [&](int r, int d) { return to_float(dout[base + r * row + d]); };
 
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
             const float half = 0.5f * squared_scale * multiply<TOKEN_ROWS, SQUARES_OF_ROWS>(t, board,
-                [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; }, queries);
+                m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; }, n, queries);
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? z[j0 + tid] : 0.f;
             __syncthreads();
@@ -54,7 +54,7 @@ void favor_query_gradients(element* __restrict__ dq, float* __restrict__ statist
                 denominator = fmaf(w, board.inner[i], denominator);
                 *d = w;
             }
-            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, [&](int i, int d) { return i < m ? s[(j0 + i) * HEAD_WIDTH + d] : 0.f; }, gradients);
+            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, m, [&](int i, int d) { return s[(j0 + i) * HEAD_WIDTH + d]; }, n, gradients);
             combine(board, [&](int i, int r, float w) { return w * t[i][r]; });
             __syncthreads();
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) numerator += board.tile[tile_at<TOKEN_ROWS>(i, tid)];
@@ -76,7 +76,7 @@ void favor_query_gradients(element* __restrict__ dq, float* __restrict__ statist
         board.rows[tid] = mean;
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
-            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; }, queries);
+            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; }, n, queries);
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? z[j0 + tid] : 0.f;
             __syncthreads();
@@ -84,11 +84,11 @@ void favor_query_gradients(element* __restrict__ dq, float* __restrict__ statist
                 float* d = board.tile + tile_at<TOKEN_ROWS>(i, tid);
                 *d = i < m ? exponential(*d - shift) * inverse : 0.f;
             }
-            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, [&](int i, int d) { return i < m ? s[(j0 + i) * HEAD_WIDTH + d] : 0.f; }, gradients);
+            multiply<TOKEN_ROWS, NO_SQUARES>(t, board, m, [&](int i, int d) { return s[(j0 + i) * HEAD_WIDTH + d]; }, n, gradients);
             combine(board, [&](int i, int r, float w) { return w * fmaf(-board.inner[inner_of(i)], board.rows[row_of<TOKEN_ROWS>(r)], t[i][r]); });
             __syncthreads();
             if (best >= j0 && best < j0 + INNER) board.tile[tile_at<TOKEN_ROWS>(best - j0, tid)] -= g;
-            fetch_values(board, [&](int i, int c) { return i < m && column0 + c < HEAD_WIDTH ? scale * projection[(j0 + i) * HEAD_WIDTH + column0 + c] : 0.f; });
+            fetch_values(board, m, column0, [&](int i, int column) { return scale * projection[(j0 + i) * HEAD_WIDTH + column]; });
             __syncthreads();
             accumulate(acc, board);
         }

@@ -33,8 +33,8 @@ void favor_query_sums(float* __restrict__ parts, const element* __restrict__ dou
         for (int t0 = first; t0 < end; t0 += INNER) {
             const int n = min(INNER, end - t0);
             multiply<KEY_ROWS, NO_SQUARES>(t, board,
-                [&](int i, int d) { return i < n ? to_float(q[base + (t0 + i) * row + d]) : 0.f; },
-                [&](int r, int d) { const int j = group * KEY_ROWS + r; return j < FEATURES ? scale * projection[j * HEAD_WIDTH + d] : 0.f; });
+                n, [&](int i, int d) { return to_float(q[base + (t0 + i) * row + d]); },
+                min(KEY_ROWS, FEATURES - group * KEY_ROWS), [&](int r, int d) { return scale * projection[(group * KEY_ROWS + r) * HEAD_WIDTH + d]; });
             keep(board, t);
             if (tid < INNER) {
                 board.inner[tid] = tid < n ? statistic[t0 + tid] : 0.f;
@@ -42,7 +42,7 @@ void favor_query_sums(float* __restrict__ parts, const element* __restrict__ dou
                 changes[tid] = tid < n ? statistic[2 * (size_t)tokens + t0 + tid] : 0.f;
             }
             __syncthreads();
-            fetch_values(board, [&](int i, int c) { return i < n && column0 + c < HEAD_WIDTH ? to_float(dout[base + (t0 + i) * row + column0 + c]) * inverses[i] : 0.f; });
+            fetch_values(board, n, column0, [&](int i, int column) { return to_float(dout[base + (t0 + i) * row + column]) * inverses[i]; });
             UNROLL_BY(8) for (int i = 0; i < INNER; i++) {
                 float* d = board.tile + tile_at<KEY_ROWS>(i, tid);
                 const float w = i < n && feature < FEATURES ? exponential(*d - board.inner[i]) : 0.f;

@@ -54,9 +54,29 @@ __device__ __forceinline__ void load4(float* to, const float* from)
 }
 __device__ __forceinline__ void store4(float* to, const float* from) { *(float4*)to = make_float4(from[0], from[1], from[2], from[3]); }
 
-// t[i][r] = sum over d of x(i, d) y(r, d). Returns the sum of squares of x(threadIdx.x, .), of y(threadIdx.x, .), or nothing. Leaves the operands in use: sync first.
+// One operand's numbers d0 .. d0 + DEPTH - 1 to shared memory: f(row, d) of the first count of COUNT rows, zeros of the others. Eight loads of a thread are in
+// flight together; places outside load what is inside, for a condition at each load would be a branch.
+template <int ROWS, int COUNT, class F> __device__ __forceinline__ void fetch_operand(float* to, int d0, int count, F f)
+{
+    const int d = threadIdx.x % DEPTH;
+    UNROLL_BY(1) for (int at = 0; at < (COUNT * DEPTH + ROWS - 1) / ROWS; at += 8) {
+        const int first = not_ahead(at * (ROWS / DEPTH) + threadIdx.x / DEPTH);
+        float x[8];
+        UNROLL for (int e = 0; e < 8; e++) {
+            const int row = first + e * (ROWS / DEPTH);
+            const float loaded = f(min(row, count - 1), min(d0 + d, HEAD_WIDTH - 1));
+            x[e] = row < count && d0 + d < HEAD_WIDTH ? loaded : 0.f;
+        }
+        UNROLL for (int e = 0; e < 8; e++) {
+            const int row = first + e * (ROWS / DEPTH);
+            if (row < COUNT) to[d * (COUNT + 4) + row] = x[e];
+        }
+    }
+}
+
+// t[i][r] = sum over d of x(i, d) y(r, d), zero beyond so many inner indices and rows, at least one each. Returns the sum of squares of x(threadIdx.x, .), of y(threadIdx.x, .), or nothing. Leaves the operands in use: sync first.
 template <int ROWS, Squares SQUARES, class X, class Y>
-__device__ __forceinline__ float multiply(float (&t)[4][8], Board<ROWS>& board, X x, Y y)
+__device__ __forceinline__ float multiply(float (&t)[4][8], Board<ROWS>& board, int inner, X x, int rows, Y y)
 {
     float* xs = board.operands;
     float* ys = board.operands + DEPTH * INNER_STRIDE;
@@ -64,14 +84,8 @@ __device__ __forceinline__ float multiply(float (&t)[4][8], Board<ROWS>& board, 
     UNROLL for (int i = 0; i < 4; i++) UNROLL for (int r = 0; r < 8; r++) t[i][r] = 0.f;
     UNROLL_BY(1) for (int d0 = 0; d0 < HEAD_WIDTH; d0 += DEPTH) {
         __syncthreads();
-        UNROLL_BY(2) for (int e = threadIdx.x; e < DEPTH * INNER; e += ROWS) {
-            const int d = e % DEPTH, i = e / DEPTH;
-            xs[d * INNER_STRIDE + i] = d0 + d < HEAD_WIDTH ? x(i, d0 + d) : 0.f;
-        }
-        UNROLL_BY(2) for (int e = 0; e < DEPTH; e++) {
-            const int d = threadIdx.x % DEPTH, r = e * (ROWS / DEPTH) + threadIdx.x / DEPTH;
-            ys[d * (ROWS + 4) + r] = d0 + d < HEAD_WIDTH ? y(r, d0 + d) : 0.f;
-        }
+        fetch_operand<ROWS, INNER>(xs, d0, inner, x);
+        fetch_operand<ROWS, ROWS>(ys, d0, rows, y);
         __syncthreads();
         UNROLL_BY(8) for (int d = 0; d < DEPTH; d++) {
             float a[4], b[8];
@@ -109,10 +123,20 @@ template <int ROWS, class F> __device__ __forceinline__ void combine(Board<ROWS>
     }
 }
 
-// The right operand of accumulate: z(i, c) for the 32 inner indices. Sync before (operands are free) and after.
-template <int ROWS, class Z> __device__ __forceinline__ void fetch_values(Board<ROWS>& board, Z z)
+// The right operand of accumulate: z(i, column) for so many of the 32 inner indices, at least one, and the columns from column0, else zero. Sync before (operands
+// are free) and after.
+template <int ROWS, class Z> __device__ __forceinline__ void fetch_values(Board<ROWS>& board, int inner, int column0, Z z)
 {
-    UNROLL_BY(2) for (int e = threadIdx.x; e < INNER * VALUE_COLUMNS; e += ROWS) board.operands[e] = z(e / VALUE_COLUMNS, e % VALUE_COLUMNS);
+    UNROLL_BY(1) for (int at = 0; at < INNER * VALUE_COLUMNS; at += 8 * ROWS) {
+        const int first = not_ahead(at + threadIdx.x);
+        float x[8];
+        UNROLL for (int e = 0; e < 8; e++) {
+            const int i = (first + e * ROWS) / VALUE_COLUMNS, column = column0 + (first + e * ROWS) % VALUE_COLUMNS;
+            const float loaded = z(min(i, inner - 1), min(column, HEAD_WIDTH - 1));
+            x[e] = i < inner && column < HEAD_WIDTH ? loaded : 0.f;
+        }
+        UNROLL for (int e = 0; e < 8; e++) if (first + e * ROWS < INNER * VALUE_COLUMNS) board.operands[first + e * ROWS] = x[e];
+    }
 }
 
 // acc[r][c] += sum over i of tile[i][r] z(i, c).

@@ -24,8 +24,8 @@ void gene_query_statistics(float* __restrict__ statistics, const float* __restri
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
             half = half_scale * multiply<TOKEN_ROWS, SQUARES_OF_ROWS>(t, board,
-                [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; },
-                [&](int r, int d) { return r < n ? to_float(q[base + r * row + d]) : 0.f; });
+                m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; },
+                n, [&](int r, int d) { return to_float(q[base + r * row + d]); });
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? normalisers[(size_t)unit * FEATURES + j0 + tid] : 0.f;
             __syncthreads();
@@ -64,8 +64,8 @@ void gene_query_sums(float* __restrict__ parts, const element* __restrict__ q, c
         for (int t0 = first; t0 < end; t0 += INNER) {
             const int n = min(INNER, end - t0);
             multiply<KEY_ROWS, NO_SQUARES>(t, board,
-                [&](int i, int d) { return i < n ? to_float(q[base + (t0 + i) * row + d]) : 0.f; },
-                [&](int r, int d) { const int j = group * KEY_ROWS + r; return j < FEATURES ? scale * projection[j * HEAD_WIDTH + d] : 0.f; });
+                n, [&](int i, int d) { return to_float(q[base + (t0 + i) * row + d]); },
+                min(KEY_ROWS, FEATURES - group * KEY_ROWS), [&](int r, int d) { return scale * projection[(group * KEY_ROWS + r) * HEAD_WIDTH + d]; });
             keep(board, t);
             if (tid < INNER) {
                 board.inner[tid] = tid < n ? statistic[t0 + tid] : 0.f;
@@ -116,8 +116,8 @@ void gene_columns(float* __restrict__ columns, const float* __restrict__ weights
         for (int j0 = 0; j0 < FEATURES; j0 += INNER) {
             const int m = min(INNER, FEATURES - j0);
             const float half = half_scale * multiply<TOKEN_ROWS, SQUARES_OF_ROWS>(t, board,
-                [&](int i, int d) { return i < m ? scale * projection[(j0 + i) * HEAD_WIDTH + d] : 0.f; },
-                [&](int r, int d) { return r < n ? to_float(k[base + r * row + d]) : 0.f; });
+                m, [&](int i, int d) { return scale * projection[(j0 + i) * HEAD_WIDTH + d]; },
+                n, [&](int r, int d) { return to_float(k[base + r * row + d]); });
             keep(board, t);
             if (tid < INNER) board.inner[tid] = tid < m ? weights[(size_t)unit * FEATURES + j0 + tid] : 0.f;
             __syncthreads();
