@@ -80,11 +80,14 @@ internal static class BuildCache
 
     private static void RemoveUnused()
     {
-        foreach (var file in new DirectoryInfo(Folder).GetFiles())
+        // Folders are what a build that was killed left behind.
+        foreach (var entry in new DirectoryInfo(Folder).GetFileSystemInfos())
         {
             try
             {
-                if (DateTime.UtcNow - file.LastWriteTimeUtc > KeptUnused) file.Delete();
+                if (DateTime.UtcNow - entry.LastWriteTimeUtc <= KeptUnused) continue;
+                if (entry is DirectoryInfo folder) folder.Delete(recursive: true);
+                else entry.Delete();
             }
             catch (IOException)
             {
