@@ -1,17 +1,18 @@
-using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
+using Canal.Engine.Tests.Conformance;
 
 namespace Canal.Engine.Tests.Favor;
 
-public class FavorAllocationTests
+/// <summary>Warm operations take no memory, on the devices of a family.</summary>
+public abstract class FavorAllocationTests(DeviceFamily devices)
 {
-    [Fact]
+    [SkippableFact]
     public void NothingIsAllocatedOnceWarm()
     {
-        var s = new FavorSizes(2, 270, 3, 16, 33, KeyMaximumScope.Cell);
+        var s = new FavorSizes(2, 270, 3, 20, 44, KeyMaximumScope.Cell);
         var problem = FavorRun.Problem(s);
-        using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+        var device = devices.Ready();
         Tensor[] rows = [.. Enumerable.Range(0, 8).Select(_ => device.Allocate(s.Rows))];
         device.Write<float>(rows[0], problem.Q);
         device.Write<float>(rows[1], problem.K);
@@ -48,3 +49,9 @@ public class FavorAllocationTests
         }
     }
 }
+
+/// <summary>The processor.</summary>
+public sealed class CpuFavorAllocationTests(CpuDevices devices) : FavorAllocationTests(devices), IClassFixture<CpuDevices>;
+
+/// <summary>The CUDA device on the emulator.</summary>
+public sealed class EmulatedFavorAllocationTests(EmulatedDevices devices) : FavorAllocationTests(devices), IClassFixture<EmulatedDevices>;
