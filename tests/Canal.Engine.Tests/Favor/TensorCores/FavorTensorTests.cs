@@ -102,6 +102,38 @@ public sealed class FavorTensorTests
         Assert.Contains("K begins 6 bytes behind a multiple of 16", error.Message, StringComparison.Ordinal);
     }
 
+    // A step is recorded as a graph: its launches may not read, wait or depend on anything but addresses.
+    [SkippableFact]
+    public void ARecordedPassGivesTheSameBits()
+    {
+        EmulatedRuntime.Require();
+        var sizes = new FavorSizes(1, 20, 2, 64, 44, KeyMaximumScope.Cell);
+        var problem = FavorHalfRun.Problem(DType.Float16, sizes);
+        using var device = FavorHalfRun.Device();
+        var expected = FavorHalfRun.Run(device, DType.Float16, problem, backward: false).Out;
+        using var q = new GuardedTensor(device, DType.Float16, sizes.Rows, problem.Q, aligned: true);
+        using var k = new GuardedTensor(device, DType.Float16, sizes.Rows, problem.K, aligned: true);
+        using var v = new GuardedTensor(device, DType.Float16, sizes.Rows, problem.V, aligned: true);
+        using var output = new GuardedTensor(device, DType.Float16, sizes.Rows, aligned: true);
+        using var projection = new GuardedTensor(device, new Shape(44, 64), problem.Projection);
+        using var sums = new GuardedTensor(device, new Shape(1, 2, 44, 64));
+        using var normalisers = new GuardedTensor(device, new Shape(1, 2, 44));
+        using var means = new GuardedTensor(device, new Shape(1, 2, 64));
+        using var maximum = new GuardedTensor(device, new Shape(1));
+        var places = device.Allocate(DType.Int32, new Shape(1, 4));
+        using var placesMemory = places.Storage;
+        var state = new FavorState(sums.Tensor, normalisers.Tensor, means.Tensor, maximum.Tensor, places);
+        var operation = new FavorForward(output.Tensor, state, q.Tensor, k.Tensor, v.Tensor, projection.Tensor, sizes);
+        device.Run(operation);
+        device.Run(new Fill(projection.Tensor, 0));
+        device.Runtime.BeginCapture();
+        device.Run(operation);
+        var graph = device.Runtime.EndCapture();
+        device.Write<float>(projection.Tensor, problem.Projection);
+        device.Runtime.Replay(graph);
+        Assert.Equal(expected, output.Values);
+    }
+
     [Theory]
     [InlineData(DType.Float16, 64, 266, KeyMaximumScope.Cell, 75, true)]
     [InlineData(DType.BFloat16, 64, 266, KeyMaximumScope.Cell, 75, false)]
