@@ -1,7 +1,6 @@
 using Canal.Engine.Autograd;
 using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Layers;
-using Canal.Engine.Operations;
 using Canal.Engine.Optimizers;
 using Canal.Engine.Tensors;
 using Canal.Testing;
