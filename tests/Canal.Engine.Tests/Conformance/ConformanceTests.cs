@@ -106,10 +106,13 @@ public abstract class ConformanceTests<TFamily>(TFamily devices) : IClassFixture
         {
             if (!devices.Implements(operation.Operation)) continue;
             using var run = new CaseRun(operation, device);
+            // Twice: the second run is the first that finds something in the device's tables, whose comparers are made then, once a process.
+            run.RunOnly();
             run.RunOnly();
             var (bytes, blocks) = (GC.GetAllocatedBytesForCurrentThread(), device.Memory.SourceAllocations);
             run.RunOnly();
-            Assert.True(GC.GetAllocatedBytesForCurrentThread() == bytes, $"{operation.Name} allocates managed memory.");
+            bytes = GC.GetAllocatedBytesForCurrentThread() - bytes;
+            Assert.True(bytes == 0, $"{operation.Name} allocates {bytes} bytes of managed memory.");
             Assert.True(device.Memory.SourceAllocations == blocks, $"{operation.Name} takes native memory when warm.");
         }
     }
