@@ -32,7 +32,7 @@ demo: build ## the whole method on simulated studies, in about two minutes
 bench: build ## kernels and whole jobs against the limits of this machine
 	@bin/canal bench
 
-bundle: setup ## one self-contained program in bin/bundle (no SDK needed to run it)
+bundle: setup ## one archive for a machine with a GPU: program, tests, models, data, bench/gpu.sh (no SDK needed there)
 	@bash scripts/bundle.sh
 
 clean: ## everything that was built

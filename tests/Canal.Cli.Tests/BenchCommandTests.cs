@@ -81,6 +81,9 @@ public sealed class BenchCommandTests
     }
 
     [Fact]
+    public void AStepWithoutCellsIsRefused() => CommandLineRun.Of("bench", "--batch", "0").AssertRefused("--batch");
+
+    [Fact]
     public void AccuracyNeedsAModel() => CommandLineRun.Of("bench", "--accuracy").AssertRefused("--model", "bundle");
 
     [Fact]

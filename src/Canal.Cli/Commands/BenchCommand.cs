@@ -33,6 +33,9 @@ internal sealed class BenchCommand : EngineOptions, ICommand
     [Option("panels", Default = "1000,16906", HelpText = "Genes of the panels to label with; kernels and training take the first.")]
     public string Panels { get; set; } = "1000,16906";
 
+    [Option("batch", Default = 14, HelpText = "Cells of a training step.")]
+    public int Batch { get; set; } = 14;
+
     [Option("vector-bits", HelpText = "Vector width: 512, 256 or 128 (default: the fastest here).")]
     public int? VectorBits { get; set; }
 
@@ -93,6 +96,6 @@ internal sealed class BenchCommand : EngineOptions, ICommand
         {
             Genes = panels[0], Width = geometry.Width, Blocks = geometry.Blocks, Heads = geometry.Heads, HeadWidth = geometry.HeadWidth, Features = geometry.Features,
         };
-        return new BenchmarkSettings { Job = Job, Quick = Quick, Model = model, PanelSizes = panels, Seed = Seed };
+        return new BenchmarkSettings { Job = Job, Quick = Quick, Model = model, PanelSizes = panels, Batch = ModelSizes.InRange(Batch, "--batch", 1024), Seed = Seed };
     }
 }
