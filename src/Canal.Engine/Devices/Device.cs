@@ -108,29 +108,46 @@ public abstract class Device : IDisposable
     {
         if (!Captures) return null;
         var (flops, bytes, operations) = (FlopsRun, BytesRun, OperationsRun);
-        var complete = false;
-        nint handle;
-        IReadOnlyCollection<Storage> blocks;
-        Memory.BeginRecording();
-        BeginCapture();
         try
         {
-            work();
-            complete = true;
-        }
-        catch (ColdPoolException)
-        {
-            // A block is missing: the caller runs the work as it is, and the pool has it then.
+            return Record(work, out var blocks) is { } handle
+                ? new DeviceGraph(this, handle, blocks) { Flops = FlopsRun - flops, Bytes = BytesRun - bytes, Operations = OperationsRun - operations }
+                : null;
         }
         finally
         {
-            handle = EndCapture();
-            blocks = Memory.EndRecording();
-            if (!complete) FreeGraph(handle);
+            (FlopsRun, BytesRun, OperationsRun) = (flops, bytes, operations);
         }
-        var graph = complete ? new DeviceGraph(this, handle, blocks) { Flops = FlopsRun - flops, Bytes = BytesRun - bytes, Operations = OperationsRun - operations } : null;
-        (FlopsRun, BytesRun, OperationsRun) = (flops, bytes, operations);
-        return graph;
+    }
+
+    private nint? Record(Action work, out IReadOnlyCollection<Storage> blocks)
+    {
+        Memory.BeginRecording();
+        try
+        {
+            BeginCapture();
+            try
+            {
+                work();
+            }
+            catch (ColdPoolException)
+            {
+                // A block is missing: the caller runs the work as it is, and the pool has it then.
+                AbortCapture();
+                return null;
+            }
+            catch
+            {
+                // A recording that an error has spoiled cannot be ended as usual, and the error itself is what is worth telling.
+                AbortCapture();
+                throw;
+            }
+            return EndCapture();
+        }
+        finally
+        {
+            blocks = Memory.EndRecording();
+        }
     }
 
     /// <summary>Runs a graph after everything that was run before.</summary>
@@ -149,6 +166,9 @@ public abstract class Device : IDisposable
 
     /// <summary>Ends <see cref="BeginCapture"/>; a handle of what was recorded.</summary>
     private protected virtual nint EndCapture() => throw new NotSupportedException();
+
+    /// <summary>Ends <see cref="BeginCapture"/>, even where an error spoiled the recording; nothing is kept.</summary>
+    private protected virtual void AbortCapture() => throw new NotSupportedException();
 
     /// <summary>Runs what was recorded.</summary>
     private protected virtual void Replay(nint graph) => throw new NotSupportedException();

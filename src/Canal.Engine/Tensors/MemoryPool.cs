@@ -76,7 +76,7 @@ public sealed class MemoryPool : IDisposable
             throw new InsufficientMemoryException(
                 $"Out of memory: {size:N0} bytes more were needed while {Used:N0} of at most {Limit:N0} bytes are in use. Raise --memory-limit or lower the batch size.");
         }
-        var pointer = source.Allocate(size);
+        var pointer = Allocate(size);
         SourceAllocations++;
         Held += size;
         HighWater = nuint.Max(HighWater, Held);
@@ -121,4 +121,18 @@ public sealed class MemoryPool : IDisposable
 
     /// <summary>Frees all unused blocks; blocks still rented are the caller's leak and are reported by <see cref="Used"/>.</summary>
     public void Dispose() => Trim();
+
+    // The source can be exhausted below the limit: other programs share a card's memory, and it has a grain. Free blocks of other sizes go first.
+    private nint Allocate(nuint size)
+    {
+        try
+        {
+            return source.Allocate(size);
+        }
+        catch (InsufficientMemoryException) when (Held > Used)
+        {
+            Trim();
+            return source.Allocate(size);
+        }
+    }
 }

@@ -52,6 +52,21 @@ public sealed class MemoryPoolTests
     }
 
     [Fact]
+    public void AnExhaustedSourceIsAskedAgainOnceFreeBlocksAreGivenBack()
+    {
+        var source = new CountingSource { Room = 8192 };
+        using var pool = new MemoryPool(source);
+        var kept = pool.Rent(1024);
+        pool.Rent(4096).Dispose();
+        var block = pool.Rent(6144);
+        Assert.Equal((7168u, 7168u), (pool.Held, source.Bytes));
+        Assert.Throws<InsufficientMemoryException>(() => pool.Rent(2048));
+        Assert.Equal((7168u, 7168u), (pool.Used, pool.Held));
+        kept.Dispose();
+        block.Dispose();
+    }
+
+    [Fact]
     public void ReturningTwiceIsRefused()
     {
         using var pool = new MemoryPool(new CountingSource());
@@ -77,8 +92,11 @@ public sealed class MemoryPoolTests
 
         public nuint Bytes { get; private set; }
 
+        public nuint Room { get; init; } = nuint.MaxValue;
+
         public nint Allocate(nuint bytes)
         {
+            if (bytes > Room - Bytes) throw new InsufficientMemoryException();
             Bytes += bytes;
             return next += 64;
         }

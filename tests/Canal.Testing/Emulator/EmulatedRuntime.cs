@@ -176,6 +176,9 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     }
 
     /// <inheritdoc/>
+    public void AbortCapture() => captured = null;
+
+    /// <inheritdoc/>
     public void Replay(nint graph)
     {
         Replays++;

@@ -149,6 +149,8 @@ public sealed class CudaDevice : Device
 
     private protected override nint EndCapture() => Runtime.EndCapture();
 
+    private protected override void AbortCapture() => Runtime.AbortCapture();
+
     private protected override void Replay(nint graph) => Runtime.Replay(graph);
 
     private protected override void FreeGraph(nint graph) => Runtime.FreeGraph(graph);

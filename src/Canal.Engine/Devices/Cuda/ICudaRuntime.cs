@@ -60,6 +60,9 @@ public interface ICudaRuntime : IMemorySource, IDisposable
     /// <summary>Ends the recording; the graph runs with <see cref="Replay"/>.</summary>
     nint EndCapture();
 
+    /// <summary>Ends a recording that is not wanted, or that an error spoiled; nothing is kept.</summary>
+    void AbortCapture();
+
     /// <summary>Runs a recorded graph after all that was asked for before.</summary>
     void Replay(nint graph);
 

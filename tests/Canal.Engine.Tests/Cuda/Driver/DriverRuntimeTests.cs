@@ -80,6 +80,22 @@ public sealed class DriverRuntimeTests : IDisposable
     }
 
     [SkippableFact]
+    public void AnErrorInACaptureIsItselfTold_AndTheDeviceGoesOn()
+    {
+        using var device = new Canal.Engine.Devices.Cuda.CudaDevice(Open(), new CudaOptions());
+        fake.Set("fail=cuStreamEndCapture:901"); // what a spoiled recording is told
+        Assert.Equal("the cause", Assert.Throws<NotSupportedException>(() => device.TryCapture(() => throw new NotSupportedException("the cause"))).Message);
+        Assert.Equal(901, Assert.Throws<CudaException>(() => device.TryCapture(() => { })).Code);
+        fake.Set("fail=");
+        var x = device.Allocate(new Shape(100)); // not out of the pool's free blocks, which a recording alone is confined to
+        device.Write<float>(x, new float[100]);
+        using var graph = device.TryCapture(() => device.Copy(x.Slice(0, 10), x.Slice(10, 10)));
+        Assert.NotNull(graph);
+        device.Run(graph);
+        x.Storage.Dispose();
+    }
+
+    [SkippableFact]
     public void AnImageThatTheDriverRefusesIsCompiledAgain_Once()
     {
         using (var first = Open("bad"))

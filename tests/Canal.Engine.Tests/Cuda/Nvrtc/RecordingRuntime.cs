@@ -62,6 +62,8 @@ internal sealed class RecordingRuntime(int architecture, int multiprocessors) : 
 
     public nint EndCapture() => 0;
 
+    public void AbortCapture() { }
+
     public void Replay(nint graph) { }
 
     public void FreeGraph(nint graph) { }

@@ -184,6 +184,9 @@ public sealed class DriverRuntime : ICudaRuntime
     public nint EndCapture() => graphs.Add(stream.EndCapture());
 
     /// <inheritdoc/>
+    public void AbortCapture() => stream.AbortCapture();
+
+    /// <inheritdoc/>
     public void Replay(nint graph) => stream.Launch(graphs[graph]);
 
     /// <inheritdoc/>

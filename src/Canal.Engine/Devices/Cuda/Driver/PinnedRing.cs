@@ -8,7 +8,8 @@ namespace Canal.Engine.Devices.Cuda.Driver;
 /// </summary>
 internal sealed class PinnedRing : IDisposable
 {
-    private const int Slots = 4, SlotBytes = 1 << 20;
+    // A training step makes half a dozen copies, most of them small: the next step's shall all fit while this one computes.
+    private const int Slots = 16, SlotBytes = 256 << 10;
     private readonly CudaStream stream;
     private readonly CudaHostMemory memory;
     private readonly CudaEvent[] copied = new CudaEvent[Slots];
