@@ -19,12 +19,14 @@ public static class CardForTests
     public static void Require() => Skip.IfNot(IsThere, $"no CUDA card to test on: {Missing.Value}");
 
     /// <summary>Opens the card; skips the running test where there is none, or where it lacks the precision.</summary>
-    public static CudaDevice Open(CudaPrecision? precision = null)
+    /// <param name="precision">Arithmetic; float32 where it is null.</param>
+    /// <param name="captures">Whether training steps are recorded and replayed.</param>
+    public static CudaDevice Open(CudaPrecision? precision = null, bool captures = true)
     {
         Require();
         var runtime = DriverRuntime.Open(0, _ => { });
         precision ??= CudaPrecision.Fp32;
-        if (precision.Fits(runtime.Architecture)) return new CudaDevice(runtime, new CudaOptions { Precision = precision });
+        if (precision.Fits(runtime.Architecture)) return new CudaDevice(runtime, new CudaOptions { Precision = precision, CapturesSteps = captures });
         runtime.Dispose();
         throw new SkipException($"the card has no {precision.Name}");
     }

@@ -55,3 +55,7 @@ public sealed class CpuFavorAllocationTests(CpuDevices devices) : FavorAllocatio
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedFavorAllocationTests(EmulatedDevices devices) : FavorAllocationTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorAllocationTests(DriverDevices devices) : FavorAllocationTests(devices), IClassFixture<DriverDevices>;

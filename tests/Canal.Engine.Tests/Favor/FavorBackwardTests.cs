@@ -49,3 +49,7 @@ public sealed class CpuFavorBackwardTests(CpuDevices devices) : FavorBackwardTes
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedFavorBackwardTests(EmulatedDevices devices) : FavorBackwardTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorBackwardTests(DriverDevices devices) : FavorBackwardTests(devices), IClassFixture<DriverDevices>;

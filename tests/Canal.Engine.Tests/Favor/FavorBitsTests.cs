@@ -64,3 +64,7 @@ public sealed class CpuFavorBitsTests(CpuDevices devices) : FavorBitsTests(devic
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedFavorBitsTests(EmulatedDevices devices) : FavorBitsTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorBitsTests(DriverDevices devices) : FavorBitsTests(devices), IClassFixture<DriverDevices>;

@@ -132,3 +132,7 @@ public sealed class CpuFavorForwardTests(CpuDevices devices) : FavorForwardTests
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedFavorForwardTests(EmulatedDevices devices) : FavorForwardTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorForwardTests(DriverDevices devices) : FavorForwardTests(devices), IClassFixture<DriverDevices>;

@@ -9,7 +9,7 @@ namespace Canal.Engine.Tests.Favor;
 /// FAVOR+ without tensor cores on activations of half precision: rounded where they are stored and nowhere else, so the plain float32 form on the
 /// rounded inputs, rounded once, sets the tolerance.
 /// </summary>
-public class FavorHalfTests(EmulatedDevices devices) : IClassFixture<EmulatedDevices>
+public abstract class FavorHalfTests(DeviceFamily devices)
 {
     private const double UnitRoundoff = 1.0 / (1 << 24);
     private static readonly FavorSizes Sizes = new(2, 97, 3, 20, 44, KeyMaximumScope.Cell);
@@ -74,3 +74,10 @@ public class FavorHalfTests(EmulatedDevices devices) : IClassFixture<EmulatedDev
     private static void AssertClose(string what, DType type, float[] actual, float[] plain, double[] exact, double largest) =>
         Closeness.Assert(what, actual, exact, (2 * FavorRun.MaxError(Rounding.To(type, plain), exact)) + (2 * UnitRoundoff * largest));
 }
+
+/// <summary>The CUDA device on the emulator.</summary>
+public sealed class EmulatedFavorHalfTests(EmulatedDevices devices) : FavorHalfTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorHalfTests(DriverDevices devices) : FavorHalfTests(devices), IClassFixture<DriverDevices>;

@@ -152,3 +152,7 @@ public sealed class CpuGeneAttentionTests(CpuDevices devices) : GeneAttentionTes
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedGeneAttentionTests(EmulatedDevices devices) : GeneAttentionTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverGeneAttentionTests(DriverDevices devices) : GeneAttentionTests(devices), IClassFixture<DriverDevices>;

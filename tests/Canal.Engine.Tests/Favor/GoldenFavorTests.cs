@@ -57,3 +57,7 @@ public sealed class CpuGoldenFavorTests(CpuDevices devices) : GoldenFavorTests(d
 
 /// <summary>The CUDA device on the emulator.</summary>
 public sealed class EmulatedGoldenFavorTests(EmulatedDevices devices) : GoldenFavorTests(devices), IClassFixture<EmulatedDevices>;
+
+/// <summary>The CUDA device on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverGoldenFavorTests(DriverDevices devices) : GoldenFavorTests(devices), IClassFixture<DriverDevices>;

@@ -129,3 +129,7 @@ public sealed class CpuDistillationStageTests() : DistillationStageTests(TestDev
 
 /// <summary>On the CUDA device, emulated.</summary>
 public sealed class EmulatedDistillationStageTests() : DistillationStageTests(TestDevice.Emulated);
+
+/// <summary>On the CUDA device, on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverDistillationStageTests() : DistillationStageTests(TestDevice.Card);

@@ -39,3 +39,7 @@ public sealed class CpuGeneAttentionOfModelTests() : GeneAttentionOfModelTests(T
 
 /// <summary>On the CUDA device, emulated.</summary>
 public sealed class EmulatedGeneAttentionOfModelTests() : GeneAttentionOfModelTests(TestDevice.Emulated);
+
+/// <summary>On the CUDA device, on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverGeneAttentionOfModelTests() : GeneAttentionOfModelTests(TestDevice.Card);

@@ -87,3 +87,7 @@ public sealed class CpuMaskedExpressionTests() : MaskedExpressionTests(TestDevic
 
 /// <summary>On the CUDA device, emulated.</summary>
 public sealed class EmulatedMaskedExpressionTests() : MaskedExpressionTests(TestDevice.Emulated);
+
+/// <summary>On the CUDA device, on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverMaskedExpressionTests() : MaskedExpressionTests(TestDevice.Card);

@@ -8,7 +8,7 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Models;
 
 /// <summary>Which values are of half precision (design.md, Precision), what that costs, and that the half copy of the parameters follows the masters.</summary>
-public sealed class MixedPrecisionTests
+public abstract class MixedPrecisionTests(TestDevice kind)
 {
     private const int Cells = TrainingJob.Cells;
     private static readonly EncoderPass Pass = new(Cells);
@@ -22,7 +22,7 @@ public sealed class MixedPrecisionTests
     [InlineData("f16", DType.Float16, DType.Float32)]
     public void Blocks_compute_in_half_precision_and_the_residual_stream_and_the_head_in_float32(string precision, DType frozen, DType training)
     {
-        using var device = TestDevices.Emulated(Precision(precision));
+        using var device = TestDevices.Cuda(kind, Precision(precision));
         using var job = new TrainingJob(device, TrainableSet.LastButOne);
         using var tape = new Tape(device);
         var traced = new TracedForward(job.Model, tape, job.Tokens, Pass);
@@ -42,7 +42,7 @@ public sealed class MixedPrecisionTests
     [SkippableFact]
     public void The_half_copy_follows_every_change_of_the_masters()
     {
-        using var device = TestDevices.Emulated(CudaPrecision.Bf16);
+        using var device = TestDevices.Cuda(kind, CudaPrecision.Bf16);
         using var job = new TrainingJob(device, TrainableSet.LastButOne);
         var parameters = job.Model.Parameters;
         AssertCopied("drawn");
@@ -82,9 +82,9 @@ public sealed class MixedPrecisionTests
         }
     }
 
-    private static Dictionary<string, float[]> Gradients(CudaPrecision precision)
+    private Dictionary<string, float[]> Gradients(CudaPrecision precision)
     {
-        using var device = TestDevices.Emulated(precision);
+        using var device = TestDevices.Cuda(kind, precision);
         using var job = new TrainingJob(device, TrainableSet.All);
         using var tape = new Tape(device);
         job.Model.Step(tape, job.Tokens, job.Labels, Pass, job.Losses);
@@ -100,3 +100,10 @@ public sealed class MixedPrecisionTests
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 }
+
+/// <summary>Emulated.</summary>
+public sealed class EmulatedMixedPrecisionTests() : MixedPrecisionTests(TestDevice.Emulated);
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverMixedPrecisionTests() : MixedPrecisionTests(TestDevice.Card);

@@ -153,3 +153,7 @@ public sealed class CpuPerformerScbertTests() : PerformerScbertTests(TestDevice.
 
 /// <summary>On the CUDA device, emulated.</summary>
 public sealed class EmulatedPerformerScbertTests() : PerformerScbertTests(TestDevice.Emulated);
+
+/// <summary>On the CUDA device, on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverPerformerScbertTests() : PerformerScbertTests(TestDevice.Card);

@@ -158,3 +158,7 @@ public sealed class CpuPerformerTinyTests() : PerformerTinyTests(TestDevice.Cpu)
 
 /// <summary>On the CUDA device, emulated.</summary>
 public sealed class EmulatedPerformerTinyTests() : PerformerTinyTests(TestDevice.Emulated);
+
+/// <summary>On the CUDA device, on a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverPerformerTinyTests() : PerformerTinyTests(TestDevice.Card);

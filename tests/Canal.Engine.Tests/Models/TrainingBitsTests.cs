@@ -116,3 +116,15 @@ public sealed class EmulatedBf16TrainingBitsTests() : TrainingBitsTests(() => Te
 
 /// <summary>On the CUDA device, emulated: float16 in inference and frozen parts, float32 in training.</summary>
 public sealed class EmulatedF16TrainingBitsTests() : TrainingBitsTests(() => TestDevices.Emulated(CudaPrecision.F16));
+
+/// <summary>On the CUDA device, on a card: float32.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverTrainingBitsTests() : TrainingBitsTests(() => CardForTests.Open(CudaPrecision.Fp32));
+
+/// <summary>On the CUDA device, on a card: bfloat16.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverBf16TrainingBitsTests() : TrainingBitsTests(() => CardForTests.Open(CudaPrecision.Bf16));
+
+/// <summary>On the CUDA device, on a card: float16 in inference and frozen parts, float32 in training.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverF16TrainingBitsTests() : TrainingBitsTests(() => CardForTests.Open(CudaPrecision.F16));

@@ -14,7 +14,7 @@ public sealed class AccuracyBenchmarkTests
     private const int Genes = 40, Cells = 5, Types = 3;
 
     private static AnnotationModel Model { get; } = StandIns.AfterStageOne(
-        new ModelConfiguration { Genes = Genes, Width = 24, Blocks = 2, Heads = 2, HeadWidth = 16, Features = 44 }, Types, 0, seed: 3);
+        new ModelConfiguration { Genes = Genes, Width = 24, Blocks = 2, Heads = 2, HeadWidth = 64, Features = 44 }, Types, 0, seed: 3);
 
     [Fact]
     public void TheProcessorIsAsAccurateAsFloat32_AndHasNoOtherPrecision()
@@ -44,7 +44,7 @@ public sealed class AccuracyBenchmarkTests
     public void EveryPrecisionOfACardIsMeasured()
     {
         EmulatedRuntime.Require();
-        CudaPrecision[] precisions = [.. CudaPrecision.All.Where(Runs)];
+        var precisions = CudaPrecision.All;
         var result = Run([.. precisions.Select(p => (p.Name, (Func<Device>)(() => new CudaDevice(new EmulatedRuntime(workers: 2), new CudaOptions { Precision = p }))))]);
         Assert.Equal(precisions.Select(p => p.Name), result.Precisions.Select(p => p.Precision));
         AssertFloat32(result.Precisions[0]);
@@ -114,7 +114,4 @@ public sealed class AccuracyBenchmarkTests
         Name = cells.Name, Panel = cells.Panel, Tokens = cells.Tokens, CellIds = cells.CellIds, Rows = cells.Rows, Labels = labels, Types = [.. Model.Library.Names],
         LowQuality = cells.LowQuality, Validation = cells.Validation, Report = cells.Report,
     };
-
-    // What the attention of the CUDA device takes so far.
-    private static bool Runs(CudaPrecision precision) => precision.Forward == Engine.Tensors.DType.Float32;
 }

@@ -7,7 +7,7 @@ using Canal.Testing.Emulator;
 
 namespace Canal.Engine.Tests.Favor.TensorCores;
 
-/// <summary>Guarded runs of FAVOR+ in half precision on an emulated card.</summary>
+/// <summary>Guarded runs of FAVOR+ in half precision on a card, emulated or not.</summary>
 internal static class FavorHalfRun
 {
     /// <summary>A problem whose activations are numbers of the type.</summary>
@@ -24,12 +24,27 @@ internal static class FavorHalfRun
     }
 
     /// <summary>An emulated card.</summary>
-    public static CudaDevice Device(int order = 0, int architecture = 80, int workers = 2, int multiprocessors = 4) =>
-        new(new EmulatedRuntime(architecture, order, workers, multiprocessors), new CudaOptions());
+    public static CudaDevice Device(int order = 0, int architecture = 80, int workers = 2, int multiprocessors = 4)
+    {
+        EmulatedRuntime.Require();
+        return new CudaDevice(new EmulatedRuntime(architecture, order, workers, multiprocessors), new CudaOptions());
+    }
 
     /// <summary>An emulated card whose exponentials and tensor cores err as real ones may.</summary>
-    public static CudaDevice RoughDevice(int order) =>
-        new(new EmulatedRuntime(new EmulatorOptions { Order = order, Workers = 2, PerturbExponentials = true, TruncateProducts = true }), new CudaOptions());
+    public static CudaDevice RoughDevice(int order)
+    {
+        EmulatedRuntime.Require();
+        return new CudaDevice(new EmulatedRuntime(new EmulatorOptions { Order = order, Workers = 2, PerturbExponentials = true, TruncateProducts = true }), new CudaOptions());
+    }
+
+    /// <summary>The machine's card with tensor cores for bfloat16.</summary>
+    public static CudaDevice Card()
+    {
+        var device = CardForTests.Open();
+        if (device.Runtime.Architecture >= 80) return device;
+        device.Dispose();
+        throw new SkipException("the card has no tensor cores for bfloat16");
+    }
 
     /// <summary>Runs both passes, the backward twice, with every output full of NaN between canaries.</summary>
     public static FavorHalfResult Run(Device device, DType type, FavorProblem problem, bool backward = true, Action<FavorState>? changeState = null)

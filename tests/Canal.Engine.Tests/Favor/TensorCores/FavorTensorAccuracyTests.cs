@@ -1,14 +1,14 @@
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 using Canal.Testing;
-using Canal.Testing.Emulator;
 
 namespace Canal.Engine.Tests.Favor.TensorCores;
 
-/// <summary>FAVOR+ on emulated tensor cores against float64, held to a plain implementation with the same operands (style R26).</summary>
-public sealed class FavorTensorAccuracyTests
+/// <summary>FAVOR+ on tensor cores against float64, held to a plain implementation with the same operands (style R26).</summary>
+public abstract class FavorTensorAccuracyTests(Func<int, CudaDevice> open)
 {
-    // Type, B, T, H, M, |q|, offset of v, thread order (random ones on a card whose exponentials and sums err): edges of warps, stages (64 tokens), blocks (128) and splits (512); rings turned over three times;
+    // Type, B, T, H, M, |q|, offset of v, thread order (emulated; random ones on a card whose exponentials and sums err): edges of warps, stages (64 tokens), blocks (128) and splits (512); rings turned over three times;
     // features that leave a tile over (266), or two groups of tiles and a row of ones alone (512), or fewer tiles than warps (44); long queries, values off centre.
     public static TheoryData<DType, int, int, int, int, double, double, int> Cases => new()
     {
@@ -32,9 +32,8 @@ public sealed class FavorTensorAccuracyTests
     [SkippableTheory, MemberData(nameof(Cases))]
     public void ErrsAtMostTwiceThePlainCentredForm(DType type, int cells, int tokens, int heads, int features, double norm, double offset, int order)
     {
-        EmulatedRuntime.Require();
         var problem = FavorHalfRun.Problem(type, new FavorSizes(cells, tokens, heads, 64, features, KeyMaximumScope.Cell), norm, offset);
-        using var device = order > 1 ? FavorHalfRun.RoughDevice(order) : FavorHalfRun.Device(order);
+        using var device = open(order);
         var actual = FavorHalfRun.Run(device, type, problem);
         var reference = new FavorReference(problem);
         var plain = new FavorInHalf(problem, type);
@@ -56,3 +55,10 @@ public sealed class FavorTensorAccuracyTests
         }
     }
 }
+
+/// <summary>Emulated.</summary>
+public sealed class EmulatedFavorTensorAccuracyTests() : FavorTensorAccuracyTests(order => order > 1 ? FavorHalfRun.RoughDevice(order) : FavorHalfRun.Device(order));
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorTensorAccuracyTests() : FavorTensorAccuracyTests(_ => FavorHalfRun.Card());

@@ -1,7 +1,7 @@
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 using Canal.Testing;
-using Canal.Testing.Emulator;
 
 namespace Canal.Engine.Tests.Favor.TensorCores;
 
@@ -10,7 +10,7 @@ namespace Canal.Engine.Tests.Favor.TensorCores;
 /// below 2^8 of a running reference, S' and dS are scaled a head. What overflows first is the input itself: the product that makes q, k or v stores
 /// infinity for what passes 65,504, and the guard names the head that it happens in.
 /// </summary>
-public sealed class FavorTensorRangeTests
+public abstract class FavorTensorRangeTests(Func<CudaDevice> open)
 {
     private static readonly FavorSizes Sizes = new(2, 40, 3, 64, 44, KeyMaximumScope.Cell);
     private static readonly int Row = Sizes.Heads * Sizes.HeadWidth;
@@ -21,8 +21,7 @@ public sealed class FavorTensorRangeTests
     [InlineData(float.NaN)]
     public void TheGuardNamesTheHeadAndTheKind(float planted)
     {
-        EmulatedRuntime.Require();
-        using var device = FavorHalfRun.Device();
+        using var device = open();
         AssertGuard([0, FavorForward.NonFiniteKeys, 0], problem => problem.K[At(1, 33, 1)] = planted);
         AssertGuard([0, 0, FavorForward.NonFiniteValues], problem => problem.V[At(1, 2, 2)] = planted);
         AssertGuard([FavorForward.NonFiniteQueries, 0, 0], problem => problem.Q[At(0, 17, 0)] = planted);
@@ -46,14 +45,13 @@ public sealed class FavorTensorRangeTests
     [InlineData(65504)]
     public void TheLargestFiniteKeysAndQueriesGiveFiniteNumbersAndNoFlag(float large)
     {
-        EmulatedRuntime.Require();
         var problem = FavorHalfRun.Problem(DType.Float16, Sizes);
         for (var d = 0; d < 64; d++)
         {
             problem.K[At(1, 5, 1) + d] = d % 2 == 0 ? large : -large;
             problem.Q[At(1, 6, 1) + d] = large;
         }
-        using var device = FavorHalfRun.Device();
+        using var device = open();
         var actual = FavorHalfRun.Run(device, DType.Float16, problem);
         Assert.Equal([0, 0, 0], actual.Guard);
         var scale = problem.V.Max(x => Math.Abs((double)x));
@@ -67,11 +65,10 @@ public sealed class FavorTensorRangeTests
     [InlineData(DType.BFloat16, 1e15f)]
     public void LargeValuesAndOutputGradientsDoNotOverflowOnTheWay(DType type, float large)
     {
-        EmulatedRuntime.Require();
         var sizes = Sizes with { Cells = 1, Heads = 1 };
         var small = FavorHalfRun.Problem(type, sizes);
         var power = MathF.Pow(2, MathF.Floor(MathF.Log2(large / 8)));
-        using var device = FavorHalfRun.Device();
+        using var device = open();
         var expected = FavorHalfRun.Run(device, type, small);
         // A power of two in v goes through to out, and cancels in dq and dk, but for the last bit of float32 exponents and what that rounds otherwise.
         var scaled = FavorHalfRun.Run(device, type, small with { V = Array.ConvertAll(small.V, x => x * power), DOut = Array.ConvertAll(small.DOut, x => x / power) });
@@ -88,9 +85,8 @@ public sealed class FavorTensorRangeTests
     [SkippableFact]
     public void NotANumberInOneCellStaysInThatCell()
     {
-        EmulatedRuntime.Require();
         var problem = FavorHalfRun.Problem(DType.BFloat16, Sizes);
-        using var device = FavorHalfRun.Device();
+        using var device = open();
         var clean = FavorHalfRun.Run(device, DType.BFloat16, problem);
         problem.K[At(1, 13, 0)] = float.NaN;
         var spoilt = FavorHalfRun.Run(device, DType.BFloat16, problem);
@@ -102,3 +98,10 @@ public sealed class FavorTensorRangeTests
 
     private static int At(int cell, int token, int head) => (((cell * Sizes.Tokens) + token) * Row) + (head * Sizes.HeadWidth);
 }
+
+/// <summary>Emulated.</summary>
+public sealed class EmulatedFavorTensorRangeTests() : FavorTensorRangeTests(() => FavorHalfRun.Device());
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorTensorRangeTests() : FavorTensorRangeTests(FavorHalfRun.Card);

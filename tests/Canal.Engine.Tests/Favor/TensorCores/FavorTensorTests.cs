@@ -3,29 +3,26 @@ using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Operations;
 using Canal.Engine.Tensors;
 using Canal.Testing;
-using Canal.Testing.Emulator;
 
 namespace Canal.Engine.Tests.Favor.TensorCores;
 
 /// <summary>Properties of FAVOR+ on tensor cores that hold without a reference, and what it refuses.</summary>
-public sealed class FavorTensorTests
+public abstract class FavorTensorTests(Func<int, CudaDevice> open)
 {
     [SkippableTheory]
     [InlineData(DType.Float16)]
     [InlineData(DType.BFloat16)]
     public void ConstantValuesComeBackExactly(DType type)
     {
-        EmulatedRuntime.Require();
         var problem = FavorHalfRun.Problem(type, new FavorSizes(1, 150, 2, 64, 44, KeyMaximumScope.Cell));
         Array.Fill(problem.V, Rounding.To(type, 100.1f));
-        using var device = FavorHalfRun.Device();
+        using var device = open(0);
         Assert.All(FavorHalfRun.Run(device, type, problem, backward: false).Out, x => Assert.Equal(problem.V[0], x));
     }
 
     [SkippableFact]
     public void TiesOfTheKeyMaximumGoToTheLowestTokenThenFeatureThenHead()
     {
-        EmulatedRuntime.Require();
         var sizes = new FavorSizes(2, 600, 3, 64, 44, KeyMaximumScope.Cell);
         var problem = FavorHalfRun.Problem(DType.Float16, sizes);
         var row = sizes.Heads * sizes.HeadWidth;
@@ -38,7 +35,7 @@ public sealed class FavorTensorTests
             problem.K[(token * row) + (head * 64)] = 4;
             problem.K[((600 + token) * row) + (head * 64)] = 4;
         }
-        using var device = FavorHalfRun.Device(order: 1);
+        using var device = open(1);
         Assert.Equal([0, 70, 20, 1, 1, 70, 20, 1], FavorHalfRun.Run(device, DType.Float16, problem, backward: false).KeyMaximumAt);
     }
 
@@ -46,10 +43,9 @@ public sealed class FavorTensorTests
     [SkippableFact]
     public void AQueryOfZerosSendsTheGradientOfItsMaximumToItsFirstFeature()
     {
-        EmulatedRuntime.Require();
         var problem = FavorHalfRun.Problem(DType.BFloat16, new FavorSizes(1, 20, 1, 64, 44, KeyMaximumScope.Cell));
         Array.Clear(problem.Q, 3 * 64, 64);
-        using var device = FavorHalfRun.Device(order: 5);
+        using var device = open(5);
         var exact = new FavorReference(problem).Backward(FavorReference.Widen(problem.DOut));
         var plain = new FavorInHalf(problem, DType.BFloat16);
         var actual = FavorHalfRun.Run(device, DType.BFloat16, problem);
@@ -60,12 +56,11 @@ public sealed class FavorTensorTests
     [SkippableFact]
     public void TheBackwardPassTakesTheStateOfAnotherDevice()
     {
-        EmulatedRuntime.Require();
         var sizes = new FavorSizes(2, 70, 2, 64, 44, KeyMaximumScope.Cell);
         var problem = FavorHalfRun.Problem(DType.BFloat16, sizes, norm: 8, offset: 3);
         using var cpu = new CpuDevice(new CpuOptions { Threads = 1 });
         var state = FavorRun.Forward(cpu, problem);
-        using var device = FavorHalfRun.Device();
+        using var device = open(0);
         var actual = FavorHalfRun.Run(device, DType.BFloat16, problem, changeState: to =>
         {
             device.Write<float>(to.Sums, state.Sums);
@@ -85,9 +80,8 @@ public sealed class FavorTensorTests
     [SkippableFact]
     public void RowsThatAreNotAlignedAreRefused()
     {
-        EmulatedRuntime.Require();
         var sizes = new FavorSizes(1, 5, 1, 64, 44, KeyMaximumScope.Cell);
-        using var device = FavorHalfRun.Device();
+        using var device = open(0);
         using var rows = new GuardedTensor(device, DType.Float16, sizes.Rows, aligned: true);
         using var shifted = new GuardedTensor(device, DType.Float16, sizes.Rows);
         using var projection = new GuardedTensor(device, new Shape(44, 64));
@@ -106,10 +100,9 @@ public sealed class FavorTensorTests
     [SkippableFact]
     public void ARecordedPassGivesTheSameBits()
     {
-        EmulatedRuntime.Require();
         var sizes = new FavorSizes(1, 20, 2, 64, 44, KeyMaximumScope.Cell);
         var problem = FavorHalfRun.Problem(DType.Float16, sizes);
-        using var device = FavorHalfRun.Device();
+        using var device = open(0);
         var expected = FavorHalfRun.Run(device, DType.Float16, problem, backward: false).Out;
         using var q = new GuardedTensor(device, DType.Float16, sizes.Rows, problem.Q, aligned: true);
         using var k = new GuardedTensor(device, DType.Float16, sizes.Rows, problem.K, aligned: true);
@@ -133,7 +126,18 @@ public sealed class FavorTensorTests
         device.Runtime.Replay(graph);
         Assert.Equal(expected, output.Values);
     }
+}
 
+/// <summary>Emulated, in several orders of threads.</summary>
+public sealed class EmulatedFavorTensorTests() : FavorTensorTests(order => FavorHalfRun.Device(order));
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverFavorTensorTests() : FavorTensorTests(_ => FavorHalfRun.Card());
+
+/// <summary>What runs on tensor cores, and the scratch it takes.</summary>
+public sealed class FavorTensorSizesTests
+{
     [Theory]
     [InlineData(DType.Float16, 64, 266, KeyMaximumScope.Cell, 75, true)]
     [InlineData(DType.BFloat16, 64, 266, KeyMaximumScope.Cell, 75, false)]

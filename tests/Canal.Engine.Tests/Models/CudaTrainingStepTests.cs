@@ -9,7 +9,7 @@ using Canal.Testing;
 namespace Canal.Engine.Tests.Models;
 
 /// <summary>What a training step on the CUDA device promises whatever the numbers: work, memory, allocations, and that it can be replayed.</summary>
-public sealed class EmulatedTrainingStepTests
+public abstract class CudaTrainingStepTests(TestDevice kind)
 {
     public static TheoryData<string, TrainableSet, bool> Steps => new()
     {
@@ -110,5 +110,12 @@ public sealed class EmulatedTrainingStepTests
         Assert.Equal(job.Everything(), checkedJob.Everything());
     }
 
-    private static CudaDevice Open(string precision) => TestDevices.Emulated(CudaPrecision.All.Single(p => p.Name == precision));
+    private CudaDevice Open(string precision) => TestDevices.Cuda(kind, CudaPrecision.All.Single(p => p.Name == precision));
 }
+
+/// <summary>Emulated.</summary>
+public sealed class EmulatedTrainingStepTests() : CudaTrainingStepTests(TestDevice.Emulated);
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverTrainingStepTests() : CudaTrainingStepTests(TestDevice.Card);

@@ -10,17 +10,21 @@ using Canal.Testing.Emulator;
 namespace Canal.Tests.Learning;
 
 /// <summary>
-/// Whole stages on the CUDA device, emulated: what does not change a bit there, and what half precision changes. Models that only serve as a start are made on
+/// Whole stages on the CUDA device: what does not change a bit there, and what half precision changes. Models that only serve as a start are made on
 /// the processor, which is faster.
 /// </summary>
-public sealed class EmulatedLearningTests : IDisposable
+public abstract class CudaLearningTests(TestDevice kind) : IDisposable
 {
     private const int Types = 4;
     private static readonly StageCells One = LearningSamples.Stage("one", 12, 0, 1, 2), Two = LearningSamples.Stage("two", 13, 1, 2, 3);
     private static readonly Lazy<AnnotationModel> AfterOne = new(() => OnTheProcessor(LearningSamples.Fresh(), One));
     private readonly TemporaryFolder temporary = new();
 
-    public void Dispose() => temporary.Dispose();
+    public void Dispose()
+    {
+        temporary.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [SkippableTheory]
     [InlineData("fp32")]
@@ -35,14 +39,13 @@ public sealed class EmulatedLearningTests : IDisposable
         Assert.True(plan.CacheBytes > 0);
         Assert.Equal(plan.PeakBytes, (ulong)device.Memory.HighWater);
         Assert.Equal(0u, device.Memory.Used);
-        var replays = ((EmulatedRuntime)device.Runtime).Replays;
-        Assert.True(replays >= 10, $"{replays} replays");
+        if (device.Runtime is EmulatedRuntime counted) Assert.True(counted.Replays >= 10, $"{counted.Replays} replays");
         // Chance is a quarter.
         Assert.True(result.Best.ValidationAccuracy >= 0.7, $"it validates at {result.Best.ValidationAccuracy}");
 
-        using var eager = TestDevices.Emulated(Precision(precision), captures: false);
+        using var eager = TestDevices.Cuda(kind, Precision(precision), captures: false);
         var apart = new StageTrainer(eager) { Caches = false }.Learn(AfterOne.Value, Two, settings, StageCompany.Alone, new LearningContext());
-        Assert.Equal(0, ((EmulatedRuntime)eager.Runtime).Replays);
+        if (eager.Runtime is EmulatedRuntime uncounted) Assert.Equal(0, uncounted.Replays);
         Assert.Equal(apart.History, result.History);
         Assert.Equal(Bytes(apart.Model), Bytes(result.Model));
     }
@@ -107,7 +110,7 @@ public sealed class EmulatedLearningTests : IDisposable
 
     private static CudaPrecision Precision(string name) => CudaPrecision.All.Single(p => p.Name == name);
 
-    private static CudaDevice Open(string precision) => TestDevices.Emulated(Precision(precision));
+    private CudaDevice Open(string precision) => TestDevices.Cuda(kind, Precision(precision));
 
     private static StageResult Learn(Device device, AnnotationModel previous, StageCells cells, LearningSettings settings) =>
         new StageTrainer(device).Learn(previous, cells, settings, StageCompany.Alone, new LearningContext());
@@ -159,3 +162,10 @@ public sealed class EmulatedLearningTests : IDisposable
         public void EpochEnds() { }
     }
 }
+
+/// <summary>Emulated.</summary>
+public sealed class EmulatedLearningTests() : CudaLearningTests(TestDevice.Emulated);
+
+/// <summary>On a card.</summary>
+[Trait("Device", "gpu"), Collection("gpu")]
+public sealed class DriverLearningTests() : CudaLearningTests(TestDevice.Card);
