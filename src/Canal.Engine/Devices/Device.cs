@@ -102,7 +102,7 @@ public abstract class Device : IDisposable
     /// Records what <paramref name="work"/> runs, instead of running it. The work must have run before: then kernels are loaded and the pool has the blocks that it
     /// needs. It must return what it rents, and neither write to the device from the host nor read from it.
     /// </summary>
-    /// <returns>The operations, to <see cref="Run(DeviceGraph)"/>; null where the device cannot, or where the pool lacked a block: then nothing ran, and what
+    /// <returns>The operations, to <see cref="Run(DeviceGraph)"/>; null where the device cannot, or lacked memory for the graph, or the pool a block: then nothing ran, and what
     /// the work had rented is for the caller to give back.</returns>
     public DeviceGraph? TryCapture(Action work)
     {
@@ -142,7 +142,14 @@ public abstract class Device : IDisposable
                 AbortCapture();
                 throw;
             }
-            return EndCapture();
+            try
+            {
+                return EndCapture();
+            }
+            catch (InsufficientMemoryException)
+            {
+                return null; // a graph takes memory beside the pool's; the work runs without one too
+            }
         }
         finally
         {

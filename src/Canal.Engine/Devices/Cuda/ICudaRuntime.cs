@@ -58,6 +58,7 @@ public interface ICudaRuntime : IMemorySource, IDisposable
     void BeginCapture();
 
     /// <summary>Ends the recording; the graph runs with <see cref="Replay"/>.</summary>
+    /// <exception cref="InsufficientMemoryException">The graph does not fit beside the pool; the recording is over all the same.</exception>
     nint EndCapture();
 
     /// <summary>Ends a recording that is not wanted, or that an error spoiled; nothing is kept.</summary>

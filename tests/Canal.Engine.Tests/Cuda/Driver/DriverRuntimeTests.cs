@@ -86,6 +86,8 @@ public sealed class DriverRuntimeTests : IDisposable
         fake.Set("fail=cuStreamEndCapture:901"); // what a spoiled recording is told
         Assert.Equal("the cause", Assert.Throws<NotSupportedException>(() => device.TryCapture(() => throw new NotSupportedException("the cause"))).Message);
         Assert.Equal(901, Assert.Throws<CudaException>(() => device.TryCapture(() => { })).Code);
+        fake.Set("fail=cuGraphInstantiateWithFlags:2"); // no memory for a graph: the step runs without one
+        Assert.Null(device.TryCapture(() => { }));
         fake.Set("fail=");
         var x = device.Allocate(new Shape(100)); // not out of the pool's free blocks, which a recording alone is confined to
         device.Write<float>(x, new float[100]);

@@ -108,7 +108,7 @@ public sealed class DriverRuntime : ICudaRuntime
         }
         catch (CudaException exhausted) when (exhausted.Problem == CudaProblem.OutOfMemory)
         {
-            throw new InsufficientMemoryException(exhausted.Message, exhausted);
+            throw Exhausted(exhausted);
         }
     }
 
@@ -181,7 +181,17 @@ public sealed class DriverRuntime : ICudaRuntime
     public void BeginCapture() => stream.BeginCapture();
 
     /// <inheritdoc/>
-    public nint EndCapture() => graphs.Add(stream.EndCapture());
+    public nint EndCapture()
+    {
+        try
+        {
+            return graphs.Add(stream.EndCapture());
+        }
+        catch (CudaException exhausted) when (exhausted.Problem == CudaProblem.OutOfMemory)
+        {
+            throw Exhausted(exhausted);
+        }
+    }
 
     /// <inheritdoc/>
     public void AbortCapture() => stream.AbortCapture();
@@ -218,6 +228,8 @@ public sealed class DriverRuntime : ICudaRuntime
             return context.LoadModule(images.Recompile(program).Bytes, program.Name);
         }
     }
+
+    private static InsufficientMemoryException Exhausted(CudaException exhausted) => new(exhausted.Message, exhausted);
 
     private static CublasType TypeOf(DType type) => type switch
     {
