@@ -15,6 +15,9 @@ namespace Canal.Cli.Commands;
 /// <param name="Precision">null for the device's default; always null for the CPU, which computes in float32.</param>
 internal sealed record DeviceChoice(string Kind, int Ordinal, CudaPrecision? Precision)
 {
+    // A way out where a driver or cuBLAS refuses to record a step.
+    private const string GraphsVariable = "CANAL_CUDA_GRAPHS";
+
     /// <summary>Reads the two options.</summary>
     /// <exception cref="UserException">There is no such device or precision.</exception>
     public static DeviceChoice Parse(string device, string precision)
@@ -70,7 +73,10 @@ internal sealed record DeviceChoice(string Kind, int Ordinal, CudaPrecision? Pre
             {
                 throw new UserException($"--precision {precision.Name}: {runtime.Description} does not have it; use {CudaPrecision.DefaultFor(runtime.Architecture).Name} or fp32");
             }
-            return new CudaDevice(runtime, new CudaOptions { Precision = precision, MemoryLimit = memoryLimit });
+            return new CudaDevice(runtime, new CudaOptions
+            {
+                Precision = precision, MemoryLimit = memoryLimit, CapturesSteps = Environment.GetEnvironmentVariable(GraphsVariable) != "0",
+            });
         }
         catch
         {

@@ -70,6 +70,7 @@ public sealed class DriverRuntimeTests : IDisposable
         var axpy = runtime.Load(Program, "axpy");
         runtime.BeginCapture();
         Launch(runtime, axpy, y, x, 0);
+        Assert.Throws<InvalidOperationException>(() => runtime.CopyToDevice(y, [1]));
         var graph = runtime.EndCapture();
         Assert.Equal([1, 2, 3, 4], Read(runtime, y, 4));
         runtime.Replay(graph);

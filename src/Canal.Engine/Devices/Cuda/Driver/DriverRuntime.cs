@@ -31,6 +31,7 @@ public sealed class DriverRuntime : ICudaRuntime
     private readonly List<LoadedKernel> kernels = [];
     private readonly HandleTable<CudaEvent> marks = new();
     private readonly HandleTable<CudaGraph> graphs = new();
+    private bool capturing;
 
     private DriverRuntime(CudaContext context, CublasLibrary cublasLibrary, KernelImages images)
     {
@@ -143,7 +144,12 @@ public sealed class DriverRuntime : ICudaRuntime
         product.Accumulate ? 1f : 0f, new CublasMatrix(product.C, product.RowC, TypeOf(product.Result)), product.Tf32);
 
     /// <inheritdoc/>
-    public void CopyToDevice(nint to, ReadOnlySpan<byte> from) => ring.Copy(to, from);
+    public void CopyToDevice(nint to, ReadOnlySpan<byte> from)
+    {
+        // It would be recorded with a slot of the ring whose contents are others when the graph runs.
+        if (capturing) throw new InvalidOperationException("A copy from the host in a captured step.");
+        ring.Copy(to, from);
+    }
 
     /// <inheritdoc/>
     public void CopyToHost(Span<byte> to, nint from)
@@ -178,11 +184,16 @@ public sealed class DriverRuntime : ICudaRuntime
     public void FreeMark(nint mark) => marks.Remove(mark).Dispose();
 
     /// <inheritdoc/>
-    public void BeginCapture() => stream.BeginCapture();
+    public void BeginCapture()
+    {
+        stream.BeginCapture();
+        capturing = true;
+    }
 
     /// <inheritdoc/>
     public nint EndCapture()
     {
+        capturing = false;
         try
         {
             return graphs.Add(stream.EndCapture());
@@ -194,7 +205,11 @@ public sealed class DriverRuntime : ICudaRuntime
     }
 
     /// <inheritdoc/>
-    public void AbortCapture() => stream.AbortCapture();
+    public void AbortCapture()
+    {
+        capturing = false;
+        stream.AbortCapture();
+    }
 
     /// <inheritdoc/>
     public void Replay(nint graph) => stream.Launch(graphs[graph]);
