@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Canal and PyTorch side by side, from the files that gpu.sh leaves in a folder; ratios against what is to be reached on one H200.
 
-    side_by_side.py RESULTS         the table; reads bench-*.json, finetune-16906.json and pytorch.json there, says which are missing
+    side_by_side.py RESULTS         the table; reads what gpu.sh leaves there as .json, and says what is missing
     side_by_side.py --one FILE      one of Canal's own files for people: jobs and kernels
 
 Needs no package. "As shipped" is the reference's way of predicting: float32, one cell at a time; "tuned" the fastest of the other variants
@@ -18,6 +18,7 @@ TIMES_SHIPPED, TIMES_TUNED = 10, 3
 STEP_MILLISECONDS, STEP_TIMES = 2.0, 10
 FINETUNE_GIGABYTES = 4.0
 FAVOR = {"favor_forward": 0.30, "favor_backward": 0.24}
+AGREEMENT = {"tf32": 0.999, "bf16": 0.995, "f16": 0.995}
 
 
 def read(path):
@@ -98,11 +99,11 @@ def side_by_side(folder):
         nonlocal missed, unknown
         if value is None:
             unknown += 1
-            rows.append([what, "not measured", wanted if isinstance(wanted, str) else shown(wanted), ""])
+            rows.append([what, "not measured", shown(wanted), ""])
             return
         reached = value >= wanted if atleast else value <= wanted
         missed += not reached
-        rows.append([what, shown(value), shown(wanted), "reached" if reached else f"{100 * value / wanted:.0f} % of it"])
+        rows.append([what, shown(value), shown(wanted), "reached" if reached else f"{value / wanted:.3g} times that"])
 
     def peer(kind, tokens, *variants):
         rates = [r["cells_per_second"] for r in peers if r["job"] == kind and r["tokens"] == tokens and r["variant"] in variants]
@@ -127,6 +128,10 @@ def side_by_side(folder):
     for kernel, share in FAVOR.items():
         found = next((k for k in (bf16 or {}).get("kernels", []) if k["name"] == kernel and k["median_seconds"] is not None), None)
         row(f"{kernel}, share of the measured matmul rate", found and found["share_of_peak"], share, lambda v: f"{100 * v:.0f} %")
+    accuracy = {p["precision"]: p for p in (read(os.path.join(folder, "accuracy.json")) or {}).get("precisions", [])}
+    for precision, share in AGREEMENT.items():
+        found = accuracy.get(precision)
+        row(f"labels as in fp32, {precision}", found and found["agreement"], share, lambda v: f"{100 * v:.2f} %")
     table(["", "measured", "to reach", ""], rows)
     print(f"{len(rows) - missed - unknown} of {len(rows)} reached, {missed} missed, {unknown} not measured")
 

@@ -13,7 +13,9 @@ here=$PWD
 shared=${CANAL_SHARED:-$here/../shared}
 work=bin/bundle
 out=$work/canal-$rid
+study=$shared/data/pbmc3k.h5ad
 made=bin/bundle-models          # kept from one bundle to the next: training takes longer than all the rest
+[ -f "$study" ] && made=$made/pbmc3k || made=$made/simulated
 rm -rf "$work"
 mkdir -p "$out/data" "$made"
 
@@ -45,11 +47,11 @@ usable() { "$canal" inspect "$made/base.safetensors" && "$canal" inspect "$made/
 if ! usable > /dev/null 2>&1; then
     rm -f "$made"/*
     sizes="--device cpu --panel 500 --width 64 --blocks 2 --heads 2 --head-width 64"
-    if [ -f "$shared/data/pbmc3k.h5ad" ]; then
-        study=$shared/data/pbmc3k.h5ad few='cell_type in (dc, nk)' train='split == train'
+    if [ -f "$study" ]; then
+        few='cell_type in (dc, nk)' train='split == train'
     else
         echo "bundle: there is no data folder at ../shared: the models are made from simulated cells, and say so"
-        "$canal" simulate -o "$work/simulated" --studies 1 --cells 400 --seed 1 > /dev/null
+        "$canal" simulate -o "$work/simulated" --studies 1 --cells 400 --seed 1 > /dev/null 2>&1
         study=$(ls "$work"/simulated/study_*.h5ad | head -n 1) few='cell_type != none' train='cell_type != none'
     fi
     echo "bundle: training two small models (a minute or two)"
@@ -97,7 +99,7 @@ for word in "$here" "${HOME:-/root}/"; do
 done
 [ -z "$named" ] || { printf 'bundle: these files name a folder of this machine\n%s' "$named" >&2; exit 1; }
 archive=bin/canal-$rid.tar.xz
-tar -C "$work" --owner=0 --group=0 --numeric-owner --sort=name -cf - "canal-$rid" | xz -6 -T0 > "$archive"
+tar -C "$work" --owner=0 --group=0 --numeric-owner --sort=name -cf - "canal-$rid" | xz -2 -T0 > "$archive"
 bytes=$(wc -c < "$archive")
 tail -n 1 "$work/tests.txt"
 echo "$archive: $((bytes / 1000000)) MB"
