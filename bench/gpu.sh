@@ -15,16 +15,22 @@ quick=${CANAL_QUICK:+--quick}
 python=${PYTHON:-python3}
 if [ -x "$here/canal" ]; then
     canal=$here/canal golden=$here/golden/performer_tiny peer=$here/performer_torch.py
-    canal_tests() { "$here/canal-tests" "$@"; }
+    canal_tests() { timeout 900 "$here/canal-tests" "$@"; }
 else
     # In a checkout: what `make build` left.
     root=$(dirname "$here")
     canal=$root/bin/canal golden=${CANAL_SHARED:-$root/../shared}/golden/performer_tiny peer=$here/peers/performer_torch.py
-    canal_tests() { "${DOTNET:-dotnet}" "$root/tests/Canal.AllTests/bin/Release/net10.0/canal-tests.dll" "$@"; }
+    canal_tests() { timeout 900 "${DOTNET:-dotnet}" "$root/tests/Canal.AllTests/bin/Release/net10.0/canal-tests.dll" "$@"; }
 fi
 table=$here/side_by_side.py
 mkdir -p "$results" || exit 1
 failed="" number=0
+
+# Where nothing else is found, the CUDA libraries that came with this PyTorch.
+if "$canal" doctor 2> /dev/null | grep -Eq '^ *(cublas|nvrtc) +MISSING'; then
+    wheels=$("$python" -c 'import glob, nvidia; print(":".join(sorted(lib for folder in nvidia.__path__ for lib in glob.glob(folder + "/*/lib"))))' 2> /dev/null)
+    [ -z "$wheels" ] || export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$wheels"
+fi
 
 # part NAME COMMAND...: its output goes to a numbered file, the last line of it here too.
 part() {
