@@ -4,6 +4,7 @@ using Canal.Engine.Devices.Cpu;
 using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Layers;
 using Canal.Engine.Optimizers;
+using Canal.Engine.Tensors;
 using Canal.Testing;
 
 namespace Canal.Engine.Tests.Models;
@@ -67,6 +68,16 @@ public abstract class TrainingBitsTests(Func<Device> open) : IDisposable
                 Assert.Equal(together[(cell * Types)..((cell + size) * Types)], few);
             }
         }
+        const int usual = 14;
+        var many = device.Allocate(DType.UInt8, new Shape(usual, job.Tokens.Shape[1]));
+        for (var i = 0; i < usual; i++) device.Copy(many.Slice(i, 1), job.Tokens.Slice(i % Cells, 1));
+        var all = device.Read<float>(job.Model.Forward(tape, many, new EncoderPass(usual)).Logits.Value);
+        for (var i = 0; i < usual; i++)
+        {
+            var cell = i % Cells;
+            Assert.Equal(together[(cell * Types)..((cell + 1) * Types)], all[(i * Types)..((i + 1) * Types)]);
+        }
+        many.Storage.Dispose();
     }
 
     [SkippableFact]

@@ -40,13 +40,11 @@ public sealed class CompiledKernels
         return tour;
     }
 
-    /// <summary>Every launch of scBERT on an architecture: in every precision, on 8.6 and 8.9 in the default one.</summary>
+    /// <summary>Every launch of scBERT on an architecture: in every precision that it has.</summary>
     internal IEnumerable<KernelLaunch> Launches(int architecture) =>
         Precisions(architecture).SelectMany(precision => Tour(architecture, precision).All).SelectMany(run => run.Launches);
 
-    // 8.6 and 8.9 are between 8.0 and 9.0, where everything is compiled; each program costs seconds.
-    private static IEnumerable<CudaPrecision> Precisions(int architecture) => CudaPrecision.All.Where(
-        precision => precision.Fits(architecture) && (architecture is not (86 or 89) || precision == CudaPrecision.DefaultFor(architecture)));
+    private static IEnumerable<CudaPrecision> Precisions(int architecture) => CudaPrecision.All.Where(precision => precision.Fits(architecture));
 
     /// <summary>The programs of scBERT on an architecture, each once, by name.</summary>
     internal IReadOnlyList<KernelProgram> Programs(int architecture) => Distinct(KernelPrograms.General.Concat(Launches(architecture).Select(launch => launch.Program)));
