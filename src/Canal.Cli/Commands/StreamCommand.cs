@@ -23,6 +23,9 @@ internal sealed class StreamCommand : EngineOptions, ICommand
     [Option("ablate", HelpText = "Variants to run beside the full method, separated by commas: no-replay, no-distillation, no-balance, fine-tune, joint.")]
     public string? Ablate { get; set; }
 
+    [Option("bank-policies", HelpText = "Policies of the example bank to run beside the full method's, separated by commas: prototype, random, herding, mixed.")]
+    public string? BankPolicies { get; set; }
+
     [Option("seeds", HelpText = "Seeds to run, separated by commas, instead of the stream file's.")]
     public string? Seeds { get; set; }
 
@@ -43,6 +46,7 @@ internal sealed class StreamCommand : EngineOptions, ICommand
     {
         var plan = StreamPlanReader.Read(Plan);
         if (Ablate is not null) plan = plan with { Ablations = StreamPlanReader.ParseAblations(Ablate) };
+        if (BankPolicies is not null) plan = plan with { BankPolicies = StreamPlanReader.ParseBankPolicies(BankPolicies) };
         if (Seeds is not null && GivenSeed is not null) throw new UserException("give either --seed or --seeds");
         if (Seeds is not null) plan = plan with { Seeds = ParseSeeds(Seeds) };
         if (GivenSeed is { } seed) plan = plan with { Seeds = [seed] };

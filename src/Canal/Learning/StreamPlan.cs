@@ -66,4 +66,20 @@ public sealed record StreamPlan(
 {
     /// <summary>Largest learning rate of a first stage from scratch; null where the file gives one rate for every stage.</summary>
     public double? ScratchRate { get; init; }
+
+    /// <summary>Bank policies that are run beside the full method's, in the same number of steps.</summary>
+    public IReadOnlyList<BankPolicy> BankPolicies { get; init; } = [];
+
+    /// <summary>Everything that is run on a seed, the full method first: name and settings.</summary>
+    internal IReadOnlyList<StreamVariant> Variants =>
+    [
+        new("full", Learning with { Ablation = Ablation.None }),
+        .. Ablations.Select(a => new StreamVariant(StreamPlanReader.NameOf(a), Learning with { Ablation = a })),
+        .. BankPolicies.Where(p => p != Learning.BankPolicy).Select(p => new StreamVariant($"{StreamPlanReader.NameOf(p)}-bank", Learning with { Ablation = Ablation.None, BankPolicy = p })),
+    ];
 }
+
+/// <summary>The full method, or what is run beside it.</summary>
+/// <param name="Name">Its name in tables, matrices and folders.</param>
+/// <param name="Learning">How its stages learn; the seed comes from the stream.</param>
+internal sealed record StreamVariant(string Name, LearningSettings Learning);

@@ -15,11 +15,21 @@ public static class StreamPlanReader
         ("fine-tune", Ablation.FineTune), ("joint", Ablation.Joint),
     ];
 
+    private static readonly (string, BankPolicy)[] Policies = [.. BankPolicies.Names.Select(name => (name, BankPolicies.Parse(name)))];
+
     private static readonly (string, ScheduleKind)[] Schedules =
         [("auto", ScheduleKind.Auto), ("epochs", ScheduleKind.Epochs), ("steps", ScheduleKind.Steps)];
 
     /// <summary>The name that a stream file and the output give a variant; <c>full</c> for the whole method.</summary>
     public static string NameOf(Ablation ablation) => ablation == Ablation.None ? "full" : Ablations.First(a => a.Item2 == ablation).Item1;
+
+    /// <summary>The name that a stream file gives a bank policy.</summary>
+    public static string NameOf(BankPolicy policy) => BankPolicies.Names[(int)policy];
+
+    /// <summary>Bank policies by name, as <c>--bank-policies</c> lists them, comma-separated.</summary>
+    /// <exception cref="UserException">A name is not known.</exception>
+    public static IReadOnlyList<BankPolicy> ParseBankPolicies(string list) =>
+        [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(BankPolicies.Parse).Distinct()];
 
     /// <summary>Variants by name, as <c>--ablate</c> lists them, comma-separated.</summary>
     /// <exception cref="UserException">A name is not known.</exception>
@@ -80,7 +90,11 @@ public static class StreamPlanReader
         var plan = new StreamPlan(
             name, Seeds(root), Base(root, folder), Geometry(root), null, null, root.Integer("min_genes", 0, 0, 1_000_000),
             [.. root.List("ablate").Select(a => root.ChoiceOf(a.Path, a.Element, Ablations)).Distinct()],
-            Learning(learning), stages, Tests(root, folder, label, stages), Absolute(root, "output", folder, root.Text("output", name + ".out"))) { ScratchRate = scratchRate };
+            Learning(learning), stages, Tests(root, folder, label, stages), Absolute(root, "output", folder, root.Text("output", name + ".out")))
+        {
+            ScratchRate = scratchRate,
+            BankPolicies = [.. root.List("bank_policies").Select(a => root.ChoiceOf(a.Path, a.Element, Policies)).Distinct()],
+        };
         if (root.Object("genes") is { } genes)
         {
             plan = plan with { Vocabulary = genes.OptionalText("vocabulary") is { } file ? Absolute(genes, genes.Path("vocabulary"), folder, file) : null, PanelSize = Panel(genes) };

@@ -47,11 +47,11 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
             var folder = Path.Combine(plan.Output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}"));
             var start = Base(folder, seed, cells, progress, cancel);
             simulated |= start.Simulated;
-            var full = Variant(folder, seed, Ablation.None, start, cells, null, progress, cancel);
-            runs.Add(full);
-            foreach (var ablation in plan.Ablations)
+            VariantScores? full = null;
+            foreach (var variant in plan.Variants)
             {
-                runs.Add(Variant(folder, seed, ablation, start, cells, full.Stages, progress, cancel));
+                runs.Add(Variant(folder, seed, variant, start, cells, full?.Stages, progress, cancel));
+                full ??= runs[^1];
             }
         }
         var outcome = new StreamOutcome(Measures(runs) with { Simulated = simulated || cells.AnySimulated }, runs);
@@ -141,20 +141,20 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     }
 
     private VariantScores Variant(
-        string seedFolder, ulong seed, Ablation ablation, AnnotationModel start, StreamCellsCache cells, IReadOnlyList<StageScores>? full,
+        string seedFolder, ulong seed, StreamVariant variant, AnnotationModel start, StreamCellsCache cells, IReadOnlyList<StageScores>? full,
         IProgress<LearningProgress>? progress, CancellationToken cancel)
     {
-        var name = StreamPlanReader.NameOf(ablation);
+        var name = variant.Name;
         var folder = Path.Combine(seedFolder, name);
         OutputFolder.Create(folder);
         var (model, scores) = (start, new List<StageScores>());
         for (var index = 0; index < plan.Stages.Count; index++)
         {
             var rate = model.Provenance.Count == 0 ? plan.ScratchRate : null;
-            var settings = plan.Learning with { Seed = seed, Ablation = ablation, Rate = rate ?? plan.Learning.Rate };
+            var settings = variant.Learning with { Seed = seed, Rate = rate ?? plan.Learning.Rate };
             var file = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"stage-{index + 1}-{FileName(plan.Stages[index].Name)}"));
             var stage = cells.Stage(plan.Stages[index], model.Panel);
-            var company = Company(ablation, index, cells, model, full);
+            var company = Company(settings.Ablation, index, cells, model, full);
             var identity = Hash([
                 StageTrainer.SoftwareVersion, device.Numerics, string.Create(CultureInfo.InvariantCulture, $"min_genes={plan.MinimumGenes}"), ModelIdentity.Of(model),
                 stage.Hash(), .. settings.Describe().Select(s => $"{s.Key}={s.Value}"),
@@ -184,7 +184,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         if (sameFirstStage is not null)
         {
             var shared = Path.Combine(sameFirstStage, StreamPlanReader.NameOf(Ablation.None), Path.GetFileName(file));
-            var first = FirstStage.Adapt(ModelFile.Load(shared + ".safetensors"), stage, settings);
+            var first = FirstStage.Adapt(device, ModelFile.Load(shared + ".safetensors"), stage, settings, plan.Learning.BankPolicy);
             ModelFile.Save(first, file + ".safetensors");
             var same = StageScores.Read(shared + ".json")! with { Identity = identity, Seconds = clock.Elapsed.TotalSeconds };
             same.Write(file + ".json");

@@ -8,7 +8,7 @@ public class StreamPlanReaderTests
 {
     private const string Whole = """
         {
-          "name": "blood", "label": "cell_type", "seeds": [3, 1], "min_genes": 0, "ablate": ["fine-tune", "joint"],
+          "name": "blood", "label": "cell_type", "seeds": [3, 1], "min_genes": 0, "ablate": ["fine-tune", "joint"], "bank_policies": ["prototype", "mixed"],
           "base": {"pretrain": {"max_epochs": 4, "rate": 0.001, "data": [{"data": "a.h5ad", "where": "split == train"}]}},
           "model": {"width": 48, "blocks": 2, "heads": 4, "head_width": 16, "features": 44},
           "genes": {"vocabulary": "genes.txt", "panel": 500},
@@ -26,6 +26,7 @@ public class StreamPlanReaderTests
         Assert.Equal("blood", plan.Name);
         Assert.Equal([3UL, 1UL], plan.Seeds);
         Assert.Equal([Ablation.FineTune, Ablation.Joint], plan.Ablations);
+        Assert.Equal([BankPolicy.Prototype, BankPolicy.Mixed], plan.BankPolicies);
         Assert.Equal(StreamBaseKind.Pretrain, plan.Base.Kind);
         Assert.Equal(new StreamCells("/streams/a.h5ad", "split == train"), Assert.Single(plan.Base.Cells));
         Assert.Equal((4, 0.001), (plan.Base.Settings.MaxEpochs, plan.Base.Settings.Rate));
@@ -90,6 +91,7 @@ public class StreamPlanReaderTests
     [InlineData("""{"stages": [{"data": "a"}], "tests": [{"data": "b", "stage": 1}, {"data": "c", "stage": 1}]}""", "already has a test set")]
     [InlineData("""{"stages": [{"data": "a"}], "tests": [{"data": "b", "merge": {"x": "y", "y": "z"}}]}""", "tests[0].merge.y is merged")]
     [InlineData("""{"stages": [{"data": "a"}], "seeds": [1, -1]}""", "seeds[1] is not a whole number")]
+    [InlineData("""{"stages": [{"data": "a"}], "bank_policies": ["best"]}""", "bank_policies[0] is \"best\"; it can be prototype")]
     [InlineData("""{"stages": [{"data": "a"}], "ablate": ["replay"]}""", "ablate[0] is \"replay\"; it can be no-replay")]
     [InlineData("""{"stages": [{"data": "a"}], "name": "a", "name": "b"}""", "name is given twice")]
     [InlineData("""{"stages": [{"data": "a"}""", "is not JSON: line 1")]

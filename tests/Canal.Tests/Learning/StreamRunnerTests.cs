@@ -81,6 +81,32 @@ public sealed class StreamRunnerTests : IDisposable
     }
 
     [Fact]
+    public void ABankPolicyBesideTheFullMethod_HasTheBitsOfARunWithIt()
+    {
+        var plan = Plan("beside", "[]", """{"pretrain": {"max_epochs": 1, "batch": 10, "accumulation": 1}}""");
+        plan = plan with { Learning = plan.Learning with { MaxEpochs = 1, BankPolicy = BankPolicy.Random, BankCapacity = 20 } };
+        BankPolicy[] others = [BankPolicy.Prototype, BankPolicy.Herding, BankPolicy.Mixed];
+        new StreamRunner(device, plan with { BankPolicies = [BankPolicy.Random, .. others] }).Run(null, CancellationToken.None);
+        Assert.Equal(["full", "herding-bank", "mixed-bank", "prototype-bank"], Directory.GetDirectories(Path.Combine(plan.Output, "seed-1")).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        foreach (var policy in others)
+        {
+            var alone = plan with { Learning = plan.Learning with { BankPolicy = policy }, Output = temporary[$"alone-{policy}"] };
+            new StreamRunner(device, alone).Run(null, CancellationToken.None);
+            for (var stage = 1; stage <= 2; stage++)
+            {
+                var expected = Model(alone.Output, "full", stage);
+                var model = Model(plan.Output, $"{StreamPlanReader.NameOf(policy)}-bank", stage);
+                Assert.Equal(expected.Bank.Examples.Select(e => (e.Source, e.CellId, e.Rank, e.Label)), model.Bank.Examples.Select(e => (e.Source, e.CellId, e.Rank, e.Label)));
+                Assert.Equal(ModelIdentity.Of(expected with { Provenance = [] }), ModelIdentity.Of(model with { Provenance = [] }));
+            }
+            Assert.NotEqual(Model(plan.Output, "full", 1).Bank.Examples.Select(e => e.CellId), Model(alone.Output, "full", 1).Bank.Examples.Select(e => e.CellId));
+        }
+
+        static AnnotationModel Model(string output, string variant, int stage) =>
+            ModelFile.Load(Directory.GetFiles(Path.Combine(output, "seed-1", variant), $"stage-{stage}-*.safetensors").Single());
+    }
+
+    [Fact]
     public void OtherSettingsOverOldResults_AreRefused()
     {
         var plan = Plan("out", "[]", "scratch") with { };
