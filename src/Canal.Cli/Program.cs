@@ -1,4 +1,5 @@
 using Canal.Cli.Commands;
+using Canal.Data.H5ad.Isolation;
 using CommandLine;
 
 namespace Canal.Cli;
@@ -10,6 +11,8 @@ internal static class Program
 
     private static int Main(string[] arguments)
     {
+        if (arguments is [ReaderCommand.Verb, .. var limits]) return ReaderServer.Run(limits);
+        ReaderCommand.Use(ReaderCommand.OfThisProgram(arguments));
         using var interrupt = new Interrupt();
         return Run(arguments, new CommandContext(Console.Out, Console.Error, interrupt.Token));
     }

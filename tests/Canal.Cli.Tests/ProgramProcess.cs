@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Canal.Data.H5ad.Isolation;
 
 namespace Canal.Cli.Tests;
 
@@ -12,11 +13,8 @@ internal sealed class ProgramProcess : IDisposable
 
     public ProgramProcess(params string[] arguments)
     {
-        // The test project's own copy of the program, run by the runtime that runs the tests; where that came with the tests, the program is ready to start.
-        var host = Environment.ProcessPath!;
-        var shared = Path.GetFileNameWithoutExtension(host) == "dotnet";
-        string[] command = shared ? ["exec", "--runtimeconfig", Beside("Canal.Cli.Tests.runtimeconfig.json"), Beside("Canal.Cli.dll"), .. arguments] : arguments;
-        var start = new ProcessStartInfo(shared ? host : Beside("Canal.Cli"), command)
+        var (program, before) = Command;
+        var start = new ProcessStartInfo(program, [.. before, .. arguments])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -35,6 +33,15 @@ internal sealed class ProgramProcess : IDisposable
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
     }
+
+    /// <summary>How the program is started: the test project's own copy, by the runtime that runs the tests; where that came with the tests, the program is ready to start.</summary>
+    public static (string Program, string[] Arguments) Command =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet"
+            ? (Environment.ProcessPath!, ["exec", "--runtimeconfig", Beside("Canal.Cli.Tests.runtimeconfig.json"), Beside("Canal.Cli.dll")])
+            : (Beside("Canal.Cli"), []);
+
+    /// <summary>How a process that reads an .h5ad is started.</summary>
+    public static ReaderCommand Reader => new(Command.Program, [.. Command.Arguments, ReaderCommand.Verb]);
 
     /// <summary>What the process said on standard error so far.</summary>
     public string Error

@@ -36,8 +36,9 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
         if (Confusion is not null) OutputFile.Check(Confusion, File);
         using var file = ExpressionFiles.Open(File);
         var cells = Cells(file);
-        var known = AnnotatedFile.KnownTypes(File).ToHashSet(StringComparer.Ordinal);
-        var simulated = AnnotatedFile.IsSimulated(File) || StudySimulator.IsSimulated(file);
+        var notes = AnnotatedFile.Notes(file);
+        var known = notes.KnownTypes.ToHashSet(StringComparer.Ordinal);
+        var simulated = notes.Simulated || StudySimulator.IsSimulated(file);
         var taught = cells.Where(c => known.Contains(c.Truth)).ToList();
         var novel = cells.Where(c => !known.Contains(c.Truth)).ToList();
         var best = ClassificationMetrics.Of([.. taught.Select(c => c.Truth)], [.. taught.Select(c => c.Best)]);

@@ -24,7 +24,12 @@ public static unsafe class Hdf5Library
     [ThreadStatic] private static bool silenced;
     [ThreadStatic] private static List<string>? reasons;
 
+    private static long calls;
+
     internal static readonly Lock Gate = new();
+
+    /// <summary>Calls begun so far in this process. While it stays the same, the library has not come back: who watches it can tell a loop from work.</summary>
+    public static long Calls => Volatile.Read(ref calls);
 
     /// <summary>Loads libhdf5 if need be and says which it is, for <c>canal doctor</c>.</summary>
     /// <exception cref="Hdf5MissingException">There is none, or it is older than 1.10.</exception>
@@ -37,6 +42,7 @@ public static unsafe class Hdf5Library
     internal static Lock.Scope Enter()
     {
         var scope = Gate.EnterScope();
+        Volatile.Write(ref calls, calls + 1);
         try
         {
             if (library == 0) Load();

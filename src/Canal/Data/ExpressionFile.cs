@@ -5,6 +5,11 @@ namespace Canal.Data;
 /// <param name="Values">One a row; null where missing. Numbers and booleans in invariant form.</param>
 public sealed record AnnotationColumn(string Name, IReadOnlyList<string?> Values);
 
+/// <summary>What <c>canal annotate</c> left in <c>uns/canal</c>.</summary>
+/// <param name="KnownTypes">The cell types that the model knew.</param>
+/// <param name="Simulated">Whether the cells, or those that the model was made from, are simulated.</param>
+public sealed record AnnotationNotes(IReadOnlyList<string> KnownTypes, bool Simulated);
+
 /// <summary>A single-cell data set in a file: cells with annotations (obs), genes with annotations (var), and one or more matrices.</summary>
 public abstract class ExpressionFile : IDisposable
 {
@@ -41,6 +46,9 @@ public abstract class ExpressionFile : IDisposable
 
     /// <summary>Base of the logarithm that the file declares (<c>uns/log1p/base</c>): null where it says nothing or says natural.</summary>
     public abstract double? DeclaredLogBase { get; }
+
+    /// <summary>What <c>canal annotate</c> noted in the file; null where it did not write it.</summary>
+    public virtual AnnotationNotes? ReadNotes() => null;
 
     /// <inheritdoc/>
     public abstract void Dispose();

@@ -1,4 +1,5 @@
 using Canal.Data.H5ad;
+using Canal.Data.H5ad.Isolation;
 
 namespace Canal.Data;
 
@@ -13,8 +14,12 @@ public static class ExpressionFiles
     public static ExpressionFile Open(string path, string? scratchFolder = null, string? cellIdColumn = null)
     {
         UserPath.Checked(path, "the data set");
-        if (path.EndsWith(".h5ad", StringComparison.OrdinalIgnoreCase) || Directory.Exists(path)) return H5adFile.Open(path, scratchFolder, cellIdColumn);
+        if (path.EndsWith(".h5ad", StringComparison.OrdinalIgnoreCase) || Directory.Exists(path)) return OpenH5ad(path, scratchFolder, cellIdColumn);
         if (!File.Exists(path)) throw new UserException($"{path}: there is no such file.");
         throw new UserException($"{path}: Canal reads AnnData files, whose names end in .h5ad; convert it, or rename it if it is one.");
     }
+
+    private static ExpressionFile OpenH5ad(string path, string? scratchFolder, string? cellIdColumn) => ReaderCommand.Current is { } command
+        ? IsolatedFile.Open(path, scratchFolder, cellIdColumn, command)
+        : H5adFile.Open(path, scratchFolder, cellIdColumn);
 }

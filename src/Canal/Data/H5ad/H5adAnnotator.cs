@@ -1,3 +1,4 @@
+using Canal.Data.H5ad.Isolation;
 using Canal.Interop.Hdf5;
 
 namespace Canal.Data.H5ad;
@@ -45,25 +46,40 @@ public static class H5adAnnotator
     {
         ArgumentNullException.ThrowIfNull(additions);
         using var output = new AtomicFile(target);
+        // A damaged file can bring libhdf5 down while it is added to, as it can while it is read.
+        using var amender = ReaderCommand.Current is { } command ? new IsolatedAmender(source, command) : null;
+        if (amender is null) RequireReadable(source);
+        else amender.RequireReadable();
         Copy(source, output, cancel);
-        H5adErrors.Writing(target, () =>
-        {
-            using (var file = Hdf5File.OpenWrite(output.TemporaryPath))
-            {
-                var rows = AddObs(file.Root, additions);
-                AddObsm(file.Root, additions.Obsm, rows, cancel);
-                AddUns(file.Root, additions.Uns);
-                file.Flush();
-            }
-            using (Hdf5File.OpenRead(output.TemporaryPath, shared: false)) { } // what cannot be opened again must not replace anything
-        });
+        if (amender is null) Amend(source, output.TemporaryPath, target, additions, cancel);
+        else amender.Amend(output.TemporaryPath, target, additions, cancel);
         cancel.ThrowIfCancellationRequested();
         output.Commit();
     }
 
+    /// <summary>Checks that a file opens, which includes that nobody is writing it.</summary>
+    internal static void RequireReadable(string source) => H5adErrors.Reading(source, () => Hdf5File.OpenRead(source).Dispose());
+
+    /// <summary>Adds to a copy of a file.</summary>
+    /// <param name="source">What it is a copy of, for messages about what it holds.</param>
+    /// <param name="copy">The copy.</param>
+    /// <param name="target">What it will be called, for messages about writing.</param>
+    /// <param name="additions">What to add.</param>
+    /// <param name="cancel">Stops between blocks of an embedding.</param>
+    internal static void Amend(string source, string copy, string target, H5adAdditions additions, CancellationToken cancel) => H5adErrors.Amending(source, target, () =>
+    {
+        using (var file = Hdf5File.OpenWrite(copy))
+        {
+            var rows = AddObs(file.Root, additions);
+            AddObsm(file.Root, additions.Obsm, rows, cancel);
+            AddUns(file.Root, additions.Uns);
+            file.Flush();
+        }
+        using (Hdf5File.OpenRead(copy, shared: false)) { } // what cannot be opened again must not replace anything
+    });
+
     private static void Copy(string source, AtomicFile output, CancellationToken cancel)
     {
-        H5adErrors.Reading(source, () => Hdf5File.OpenRead(source).Dispose());
         try
         {
             using var from = new FileStream(source, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);

@@ -66,6 +66,27 @@ internal static class H5adErrors
         }
     }
 
+    /// <summary>Runs a piece of adding to a copy: what the system refuses is the machine's fault, all else that of the file that was copied.</summary>
+    public static void Amending(string source, string target, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Hdf5Exception error) when (error.Detail.Contains("errno = ", StringComparison.Ordinal))
+        {
+            Writing(target, () => throw error);
+        }
+        catch (Exception error) when (error is Hdf5Exception or Hdf5RefusedException or OverflowException)
+        {
+            Reading(source, () => throw error);
+        }
+        catch (Exception error) when (error is Hdf5MissingException or IOException or UnauthorizedAccessException)
+        {
+            Writing(target, () => throw error);
+        }
+    }
+
     private static MachineException Missing(Hdf5MissingException error) =>
         new($"{error.Message}; install libhdf5 (Debian/Ubuntu: apt-get install libhdf5-103-1) or name it in the environment variable CANAL_HDF5.", error);
 

@@ -57,6 +57,25 @@ public sealed class H5adFile : ExpressionFile
     /// <exception cref="MachineException">libhdf5 is missing.</exception>
     public static H5adFile Open(string path, string? scratchFolder = null, string? cellIdColumn = null)
     {
+        RequireFile(path);
+        return H5adErrors.Reading(path, () =>
+        {
+            var file = Hdf5File.OpenRead(path);
+            try
+            {
+                return new H5adFile(path, file, scratchFolder ?? System.IO.Path.GetTempPath(), cellIdColumn);
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+        });
+    }
+
+    /// <summary>Checks what can be told without libhdf5: there is a file that can be opened, and it is not empty.</summary>
+    internal static void RequireFile(string path)
+    {
         UserPath.Checked(path, "the data set");
         if (Directory.Exists(path)) throw new UserException($"{path} is a folder, not an .h5ad file.");
         if (!File.Exists(path)) throw new UserException($"{path}: there is no such file.");
@@ -73,20 +92,10 @@ public sealed class H5adFile : ExpressionFile
         {
             throw new UserException($"{path} cannot be read ({error.Message.TrimEnd('.')}); is another program writing it? Try again when that is done.", error);
         }
-        return H5adErrors.Reading(path, () =>
-        {
-            var file = Hdf5File.OpenRead(path);
-            try
-            {
-                return new H5adFile(path, file, scratchFolder ?? System.IO.Path.GetTempPath(), cellIdColumn);
-            }
-            catch
-            {
-                file.Dispose();
-                throw;
-            }
-        });
     }
+
+    /// <inheritdoc/>
+    public override AnnotationNotes? ReadNotes() => H5adErrors.Reading(Path, () => H5adNotes.Read(file.Root));
 
     /// <inheritdoc/>
     public override AnnotationColumn ReadObs(string column) => new(column, H5adErrors.Reading(Path, () => ReadObsValues(column)));
