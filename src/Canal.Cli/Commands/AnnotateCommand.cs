@@ -30,7 +30,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
     [Option('o', "output", Required = true, HelpText = "Output: .h5ad for a copy with the labels, .csv for the labels alone.")]
     public string Output { get; set; } = "";
 
-    [Option("novelty", HelpText = "What decides that a cell is of no known type: stored (the model's calibration), distance, probability (below 0.5) or file (CANAL's published rule). Default: what the model was calibrated for.")]
+    [Option("novelty", HelpText = "What decides that a cell is of no known type: genes (distance to the known types in the panel's main components), stored (the network's energy and confidence), distance (that and the distance of representations), all calibrated when the model was made; probability (below 0.5) or file (CANAL's published rule). Default: genes.")]
     public string? Novelty { get; set; }
 
     [Option("cluster", HelpText = "obs column with clusters: adds the majority label of each.")]
@@ -61,6 +61,7 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
             cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = clusters is null ? null : [.. cells.Rows.Select(row => CellLabel.Of(clusters[row]))] }, progress, context.Stop);
         progress.Dispose();
         context.Stop.ThrowIfCancellationRequested();
+        foreach (var warning in NoveltyWarnings.Of(result, model.Novelty, rule is not null)) context.Error.WriteLine("warning: " + warning);
         if (csv) AnnotationOutput.WriteCsv(result, Output, simulated: model.Simulated || cells.Report.Simulated);
         else AnnotationOutput.WriteH5ad(result, reader.File.CellCount, Data, Output, model, Path.GetFileName(Model), Settings(), cells.Report.Simulated, context.Stop);
         Summarise(context, result, model, cells.Report.Simulated);

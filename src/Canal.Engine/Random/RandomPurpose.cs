@@ -36,6 +36,9 @@ public enum RandomPurpose : byte
     /// <summary>Anything a baseline draws.</summary>
     Baseline = 10,
 
+    /// <summary>The start of the search for principal components of genes; one fixed stream.</summary>
+    NoveltySubspace = 11,
+
     /// <summary>Draws of tests and benchmarks.</summary>
     Testing = 255,
 }

@@ -88,7 +88,8 @@ public sealed class Annotator : IDisposable
             network.Device.Read<float>(logits, output.Logits.Value);
             for (var i = 0; detector is not null && i < count; i++)
             {
-                result.Novelty[first + i] = detector.Score(logits.AsSpan(i * types, types), result.Representations.AsSpan((first + i) * width, width));
+                result.Novelty[first + i] = detector.Score(
+                    logits.AsSpan(i * types, types), result.Representations.AsSpan((first + i) * width, width), cells.Tokens.Positions(first + i), cells.Tokens.Bins(first + i));
             }
             if (whole is not null)
             {

@@ -31,6 +31,14 @@ internal static class Cholesky
     /// <summary>(x - mean)^T (L L^T)^-1 (x - mean).</summary>
     public static double SquaredDistance(double[] factor, ReadOnlySpan<float> x, ReadOnlySpan<double> mean)
     {
+        Span<double> wide = x.Length <= 1024 ? stackalloc double[x.Length] : new double[x.Length];
+        for (var i = 0; i < x.Length; i++) wide[i] = x[i];
+        return SquaredDistance(factor, wide, mean);
+    }
+
+    /// <summary>The same for float64.</summary>
+    public static double SquaredDistance(double[] factor, ReadOnlySpan<double> x, ReadOnlySpan<double> mean)
+    {
         var size = x.Length;
         Span<double> solved = size <= 1024 ? stackalloc double[size] : new double[size];
         var total = 0.0;

@@ -24,6 +24,12 @@ public sealed record NoveltyCalibration
     /// <summary>Where the types lie.</summary>
     public required RepresentationStatistics Statistics { get; init; }
 
+    /// <summary>Where the known cells lie among genes; null in models of versions that had no <see cref="NoveltyRule.Genes"/>.</summary>
+    public GeneStatistics? Genes { get; init; }
+
+    /// <summary>Thresholds of <see cref="NoveltyRule.Genes"/>, one a population; null without <see cref="Genes"/>.</summary>
+    public NoveltyThresholds? GeneThresholds { get; init; }
+
     /// <summary>Number of validation cells it stands on.</summary>
     public required int Cells { get; init; }
 
@@ -63,6 +69,12 @@ public sealed record NoveltyCalibration
             Distance = NoveltyThresholds.Fit(validation.Types, predicted, [.. certainties.Select((c, cell) => ranges.DistanceScore(c, distances[cell]))], settings.AcceptanceRate),
         };
     }
+
+    /// <summary>Adds <see cref="NoveltyRule.Genes"/> and makes it the default.</summary>
+    /// <param name="statistics">Of training cells (the stage's and the bank's).</param>
+    /// <param name="thresholds">Its thresholds, from validation cells of all stages seen.</param>
+    public NoveltyCalibration WithGenes(GeneStatistics statistics, NoveltyThresholds thresholds) =>
+        this with { Settings = Settings with { Default = NoveltyRule.Genes }, Genes = statistics, GeneThresholds = thresholds };
 
     /// <summary>CANAL's score on the stored range; not clipped.</summary>
     public double StoredScore(Certainty certainty) => certainty.Novelty(EnergyRange.Lowest, EnergyRange.Highest);

@@ -3,6 +3,9 @@ namespace Canal.Annotation;
 /// <summary>How it is decided that a cell is of no known type (method.md section 5).</summary>
 public enum NoveltyRule : byte
 {
+    /// <summary>The distance to the known types in the leading principal components of the panel's genes; stored likewise. The network plays no part.</summary>
+    Genes,
+
     /// <summary>CANAL's score of energy and confidence, against a range and thresholds fitted at the end of the stage and stored.</summary>
     Stored,
 
@@ -65,6 +68,6 @@ public sealed record NoveltySettings
     /// <summary>Weight of the distance in <see cref="NoveltyRule.Distance"/>, 0 to 1; the rest is CANAL's score.</summary>
     public double DistanceWeight { get; init; } = 0.5;
 
-    /// <summary>The rule that annotation uses unless told otherwise.</summary>
+    /// <summary>The rule that annotation uses unless told otherwise: <see cref="NoveltyRule.Genes"/> where its statistics are stored.</summary>
     public NoveltyRule Default { get; init; } = NoveltyRule.Stored;
 }

@@ -109,7 +109,7 @@ public static class ModelFile
             Library = new CellTypeLibrary(known.Select(type => type.Name), known.Select(type => type.Stage)),
             Weights = state.Weights,
             Bank = ModelFileBank.Read(reader, state.Types, panel.Count),
-            Novelty = ModelFileNovelty.Read(reader, state.Types, state.Configuration.Representation),
+            Novelty = ModelFileNovelty.Read(reader, state.Types, state.Configuration.Representation, panel.Count),
             Provenance = ParseList<StageRecord>(reader, ProvenanceKey),
             GeneEmbeddingIsFixed = settings.GeneEmbeddingIsFixed,
         };

@@ -6,7 +6,7 @@ namespace Canal.Models;
 /// <summary>The novelty calibration in a model file.</summary>
 internal static class ModelFileNovelty
 {
-    private const string Key = "canal.novelty", Prefix = "canal.novelty.";
+    private const string Key = "canal.novelty", Prefix = "canal.novelty.", GeneMeans = "gene_means";
 
     /// <summary>Adds a calibration's tensors and metadata.</summary>
     public static void Write(NoveltyCalibration novelty, List<SafetensorsTensor> tensors, Dictionary<string, string> metadata)
@@ -24,11 +24,12 @@ internal static class ModelFileNovelty
         tensors.Add(SafetensorsTensor.Of(Prefix + "overall_mean", [width], statistics.OverallMean));
         tensors.Add(SafetensorsTensor.Of(Prefix + "overall", [width, width], statistics.Overall));
         tensors.Add(SafetensorsTensor.Of(Prefix + "cells", [statistics.Cells.Length / width, width], statistics.Cells));
+        if (novelty.Genes is { } genes) Write(genes, novelty.GeneThresholds!, tensors);
     }
 
     /// <summary>Reads a calibration; null where the model has none.</summary>
     /// <exception cref="FormatException">Something in it cannot be; the message says what.</exception>
-    public static NoveltyCalibration? Read(SafetensorsReader reader, int types, int width)
+    public static NoveltyCalibration? Read(SafetensorsReader reader, int types, int width, int panelGenes)
     {
         if (!reader.Metadata.ContainsKey(Key)) return null;
         var fitted = ModelFile.Parse<Fitted>(reader, Key);
@@ -41,6 +42,8 @@ internal static class ModelFileNovelty
         Require(counts.Length == types && counts.All(count => count >= 0), "impossible counts");
         var cells = reader.ReadSingles(Prefix + "cells");
         Require(cells.Length % width == 0 && cells.Length / width <= RepresentationStatistics.MostCells && cells.All(float.IsFinite), "impossible cells");
+        var genes = reader.Entries.ContainsKey(Prefix + GeneMeans) ? ReadGenes(reader, panelGenes) : default;
+        Require(genes.Statistics is not null || settings.Default != NoveltyRule.Genes, "no statistics of genes");
         return new NoveltyCalibration
         {
             Settings = settings,
@@ -51,8 +54,37 @@ internal static class ModelFileNovelty
             Statistics = new RepresentationStatistics(
                 width, counts, Read(reader, "means", (long)types * width), Read(reader, "shared", (long)width * width),
                 Read(reader, "overall_mean", width), Read(reader, "overall", (long)width * width), cells),
+            Genes = genes.Statistics,
+            GeneThresholds = genes.Thresholds,
             Cells = fitted.Cells,
         };
+    }
+
+    private static void Write(GeneStatistics genes, NoveltyThresholds thresholds, List<SafetensorsTensor> tensors)
+    {
+        long count = genes.Mean.Length, components = genes.Components, populations = genes.Counts.Length;
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_thresholds", [populations], thresholds.Types));
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_scale", [1], new[] { thresholds.Scale }));
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_counts", [populations], genes.Counts));
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_mean", [count], genes.Mean));
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_components", [count, components], genes.Directions));
+        tensors.Add(SafetensorsTensor.Of(Prefix + GeneMeans, [populations, components], genes.Means));
+        tensors.Add(SafetensorsTensor.Of(Prefix + "gene_covariance", [components, components], genes.Covariance));
+    }
+
+    private static (GeneStatistics? Statistics, NoveltyThresholds? Thresholds) ReadGenes(SafetensorsReader reader, int panelGenes)
+    {
+        var covariance = reader.ReadDoubles(Prefix + "gene_covariance");
+        var components = (int)Math.Sqrt(covariance.Length);
+        Require(components > 0 && components <= panelGenes && covariance.Length == components * components && covariance.All(double.IsFinite), "an impossible gene covariance");
+        var counts = reader.ReadInt32(Prefix + "gene_counts");
+        Require(counts.Length > 0 && counts.All(count => count > 0), "impossible gene counts");
+        var scale = Read(reader, "gene_scale", 1)[0];
+        Require(scale > 0, "an impossible gene scale");
+        var statistics = new GeneStatistics(
+            Read(reader, "gene_mean", panelGenes), Read(reader, "gene_components", (long)panelGenes * components), counts,
+            Read(reader, GeneMeans, (long)counts.Length * components), covariance);
+        return (statistics, new NoveltyThresholds(Read(reader, "gene_thresholds", counts.Length), scale));
     }
 
     private static double[] Read(SafetensorsReader reader, string name, long count)

@@ -20,10 +20,12 @@ public sealed class AnnotatorTests : IDisposable
     }
 
     [Theory]
+    [InlineData(null)]
+    [InlineData(NoveltyRule.Genes)]
     [InlineData(NoveltyRule.Stored)]
     [InlineData(NoveltyRule.Distance)]
     [InlineData(NoveltyRule.Probability)]
-    public void ACell_GetsTheSameBits_InWhateverCompany(NoveltyRule rule)
+    public void ACell_GetsTheSameBits_InWhateverCompany(NoveltyRule? rule)
     {
         using var all = Prepare(null);
         using var some = Prepare("half == second");
@@ -31,6 +33,7 @@ public sealed class AnnotatorTests : IDisposable
         var settings = new AnnotationSettings { Novelty = rule };
         var (whole, part) = (annotator.Annotate(all, settings, null, CancellationToken.None), annotator.Annotate(some, settings, null, CancellationToken.None));
         Assert.True(part.Count is > 0 and < 50);
+        Assert.Equal(rule ?? NoveltyRule.Genes, whole.Rule);
         for (var cell = 0; cell < part.Count; cell++)
         {
             var other = whole.CellIds.ToList().IndexOf(part.CellIds[cell]);

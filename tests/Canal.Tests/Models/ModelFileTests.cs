@@ -42,6 +42,41 @@ public sealed class ModelFileTests : IDisposable
         {
             Assert.Equal(new NoveltyDetector(rule, model.Novelty).Score(cells), new NoveltyDetector(rule, loaded.Novelty).Score(cells));
         }
+        var (before, after) = (new NoveltyDetector(NoveltyRule.Genes, model.Novelty), new NoveltyDetector(NoveltyRule.Genes, loaded.Novelty));
+        for (ushort gene = 0; gene < 30; gene++)
+        {
+            Assert.Equal(before.Score([1, 2, 3], [], [gene], [5]), after.Score([1, 2, 3], [], [gene], [5]));
+        }
+        Assert.Equal(NoveltyRule.Genes, NoveltyDetector.DefaultRule(loaded.Novelty));
+    }
+
+    [Fact]
+    public void A_model_of_a_version_without_statistics_of_genes_keeps_its_old_rule()
+    {
+        ModelFile.Save(Model(), Path);
+        Change(
+            strings => strings["canal.novelty"] = strings["canal.novelty"].Replace("\"default\":\"genes\"", "\"default\":\"stored\"", StringComparison.Ordinal),
+            keep: name => !name.StartsWith("canal.novelty.gene_", StringComparison.Ordinal));
+        var loaded = ModelFile.Load(Path);
+        Assert.Null(loaded.Novelty!.Genes);
+        Assert.Equal(NoveltyRule.Stored, NoveltyDetector.DefaultRule(loaded.Novelty));
+    }
+
+    [Fact]
+    public void Statistics_of_genes_that_cannot_be_are_refused()
+    {
+        ModelFile.Save(Model(), Path);
+        Change(keep: name => !name.StartsWith("canal.novelty.gene_", StringComparison.Ordinal));
+        AssertRefused("no statistics of genes");
+        ModelFile.Save(Model(), Path);
+        Change(tensors: (name, integers, _) => { if (name == "canal.novelty.gene_counts") integers![0] = -1; });
+        AssertRefused("impossible gene counts");
+        ModelFile.Save(Model(), Path);
+        Change(tensors: (name, _, floats) => { if (name == "canal.novelty.gene_components") floats![0] = float.NaN; });
+        AssertRefused("impossible gene components");
+        ModelFile.Save(Model(), Path);
+        Change(keep: name => name != "canal.novelty.gene_mean");
+        AssertRefused("gene_mean");
     }
 
     [Fact]
@@ -225,7 +260,7 @@ public sealed class ModelFileTests : IDisposable
         {
             Bank = new ExampleBank(60, Enumerable.Range(0, 12).Select(cell => new BankExample(
                 cell % 3, cell % 4 == 3, 1 + (cell % 2), 1 + cell, $"study {cell % 2}", $"cell\"{cell}", [2, 7, (ushort)(9 + cell)], [1, 5, 3]))),
-            Novelty = NoveltyCalibration.Fit(new NoveltySettings(), outputs, [.. Enumerable.Range(0, 60).Select(cell => cell % 3)], outputs),
+            Novelty = Calibrated(outputs),
             GeneEmbeddingIsFixed = true,
             Provenance =
             [
@@ -236,6 +271,15 @@ public sealed class ModelFileTests : IDisposable
                 },
             ],
         };
+    }
+
+    private static NoveltyCalibration Calibrated(CellOutputs outputs)
+    {
+        var labels = Enumerable.Range(0, 60).Select(cell => cell % 3).ToArray();
+        var examples = labels.Select((label, cell) => new BankExample(label, false, 1, 1, "", "", [(ushort)(10 * label), (ushort)((10 * label) + 1 + (cell % 9))], [5, (byte)(1 + (cell % 5))]));
+        var cells = new BankTokens([.. examples]);
+        var genes = GeneStatistics.Of(cells, [.. Enumerable.Range(0, 60)], labels, 3, 30);
+        return NoveltyCalibration.Fit(new NoveltySettings(), outputs, labels, outputs)!.WithGenes(genes, genes.Thresholds(cells, [.. Enumerable.Range(0, 60)], 0.95));
     }
 
     private static CellOutputs Outputs(int types, int cells)
