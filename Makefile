@@ -6,7 +6,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_UI_LANGUAGE = en
 export DOTNET
 
-.PHONY: all setup build test test-deep kernel-table demo bench bundle clean
+.PHONY: all setup build test test-deep soak kernel-table demo bench bundle clean
 
 all: build
 
@@ -22,6 +22,11 @@ test: build ## all tests; the last line counts them
 
 test-deep: build ## every emulated test again, with each load and store of the kernels checked: takes minutes
 	@CANAL_EMULATOR_CHECKS=1 CANAL_TEST_FILTER='(DisplayName~Emulat|DisplayName~Cuda)&FullyQualifiedName!~Nvrtc&FullyQualifiedName!~Driver&FullyQualifiedName!~Compiler' bash scripts/test.sh $(CONFIGURATION)
+
+KILLS ?= 200
+SEED ?= $(shell date +%s)
+soak: build ## kill -9 at KILLS random moments (200; SEED repeats a choice of moments): old outputs stay whole, the same command goes on to the same bits
+	@CANAL_SOAK_KILLS=$(KILLS) CANAL_SOAK_SEED=$(SEED) $(DOTNET) exec tests/Canal.AllTests/bin/$(CONFIGURATION)/net10.0/canal-tests.dll --filter SoakTests
 
 kernel-table: build ## writes the tables of kernels/README.md: what the kernels take, and their predicted times
 	@CANAL_WRITE_KERNEL_TABLE=1 $(DOTNET) test tests/Canal.Engine.Tests -c $(CONFIGURATION) --no-build --nologo -v quiet --filter FullyQualifiedName~KernelTableTests

@@ -7,11 +7,20 @@ namespace Canal.Cli.Tests;
 /// <summary>The program as a process of its own, to be signalled and killed.</summary>
 internal sealed class ProgramProcess : IDisposable
 {
+    /// <summary>Exit code of a process that SIGKILL ended.</summary>
+    public const int KilledCode = 128 + 9;
+
     private readonly Process process;
     private readonly StringBuilder error = new();
     private readonly TaskCompletionSource ended = new();
 
     public ProgramProcess(params string[] arguments)
+        : this([], arguments)
+    {
+    }
+
+    /// <summary>Starts it with some environment variables more than ours.</summary>
+    public ProgramProcess(IEnumerable<KeyValuePair<string, string>> environment, string[] arguments)
     {
         var (program, before) = Command;
         var start = new ProcessStartInfo(program, [.. before, .. arguments])
@@ -19,6 +28,7 @@ internal sealed class ProgramProcess : IDisposable
             RedirectStandardOutput = true, RedirectStandardError = true,
         };
         start.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (name, value) in environment) start.Environment[name] = value;
         process = new Process { StartInfo = start };
         process.ErrorDataReceived += (_, line) =>
         {
@@ -51,6 +61,9 @@ internal sealed class ProgramProcess : IDisposable
             lock (error) return error.ToString();
         }
     }
+
+    /// <summary>Its number.</summary>
+    public int Id => process.Id;
 
     /// <summary>Whether it is still running.</summary>
     public bool Runs => !process.HasExited;
@@ -91,21 +104,30 @@ internal sealed class ProgramProcess : IDisposable
     public void Kill()
     {
         if (Runs) process.Kill();
-        process.WaitForExit();
+        WaitForEnd();
     }
 
     /// <summary>Waits for the end; the exit code.</summary>
     public int Wait()
     {
-        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(2)), Error);
-        ended.Task.Wait(TimeSpan.FromSeconds(10));
+        WaitForEnd();
         return process.ExitCode;
     }
+
+    /// <summary>Waits for the end for some time; whether it came.</summary>
+    public bool Wait(TimeSpan most) => process.WaitForExit(most);
 
     public void Dispose()
     {
         Kill();
         process.Dispose();
+    }
+
+    // What it started may hold its outputs open for longer than it lives.
+    private void WaitForEnd()
+    {
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(2)), Error);
+        ended.Task.Wait(TimeSpan.FromSeconds(10));
     }
 
     private static string Beside(string name) => Path.Combine(AppContext.BaseDirectory, name);

@@ -7,8 +7,11 @@ public sealed class SimulatedStream : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
+    private readonly Lazy<string?> killSwitch;
+
     public SimulatedStream()
     {
+        killSwitch = new(() => Soak.KillSwitch.Build(folder.Root));
         Done("simulate", "-o", folder.Root, "--cells", "60", "--genes", "250", "--studies", "2");
         Pretraining = Done(["pretrain", Study1, "-o", Base, "--epochs", "1", .. TinyNetwork]);
         Learning1 = Done("learn", Study1, "-m", Base, "-o", Stage1, "--epochs", "6", "--rate", "0.01", "--where", "split == train", "--trainable", "all");
@@ -26,6 +29,9 @@ public sealed class SimulatedStream : IDisposable
     internal CommandLineRun Learning2 { get; }
 
     internal CommandLineRun Annotating { get; }
+
+    /// <summary>The library that kills a program at a change of its files; null where it cannot be built.</summary>
+    internal string? KillSwitch => killSwitch.Value;
 
     public string Study1 => folder["study_1.h5ad"];
 

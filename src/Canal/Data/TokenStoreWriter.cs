@@ -89,14 +89,7 @@ public sealed class TokenStoreWriter : IDisposable
     {
         try
         {
-            if (scratch is null)
-            {
-                Directory.CreateDirectory(scratchFolder);
-                var path = Path.Combine(scratchFolder, $"canal-tokens-{Guid.NewGuid():N}.scratch");
-                scratch = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
-                // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
-                if (!OperatingSystem.IsWindows()) File.Delete(path);
-            }
+            scratch ??= ScratchFile.Open(scratchFolder, "tokens");
             foreach (var chunk in chunks) scratch.Write(chunk);
             scratch.Flush();
         }

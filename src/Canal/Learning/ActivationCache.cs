@@ -89,22 +89,9 @@ internal abstract class ActivationCache : IDisposable
         public FileCache(Device device, int width, string folder, long bytes)
         {
             (this.device, this.width, row) = (device, width, new float[width]);
-            // A name of its own: several runs may share a scratch folder.
-            var path = Path.Combine(folder, $"canal-activations-{Guid.NewGuid():N}.scratch");
             try
             {
-                Directory.CreateDirectory(folder);
-                file = new FileStream(path, new FileStreamOptions
-                {
-                    Mode = FileMode.CreateNew,
-                    Access = FileAccess.ReadWrite,
-                    Share = FileShare.None,
-                    Options = FileOptions.DeleteOnClose | FileOptions.RandomAccess,
-                    PreallocationSize = bytes,
-                    BufferSize = 0,
-                });
-                // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
-                if (!OperatingSystem.IsWindows()) File.Delete(path);
+                file = ScratchFile.Open(folder, "activations", bytes);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

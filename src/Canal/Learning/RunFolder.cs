@@ -44,6 +44,15 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Removes the folder of an output that is finished, where a kill between the last write and the tidying left it.</summary>
+    /// <exception cref="UserException">Another run holds the folder.</exception>
+    public static void RemoveFinished(string output)
+    {
+        if (!Directory.Exists(PathFor(output))) return;
+        using var folder = Open(output, restart: true);
+        folder.Remove();
+    }
+
     /// <summary>Removes the folder: the output is written.</summary>
     public void Remove()
     {

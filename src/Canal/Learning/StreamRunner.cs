@@ -127,6 +127,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         if (!Restart && File.Exists(output) && File.Exists(marker))
         {
             if (File.ReadAllText(marker) != identity) throw Differs(output);
+            RunFolder.RemoveFinished(output);
             return ModelFile.Load(output);
         }
         Say(progress, $"seed {seed}: pre-training");
@@ -134,6 +135,8 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
         using var run = RunFolder.Open(output, Restart);
         var context = new LearningContext { Folder = run, Progress = log, Cancel = cancel, ScratchFolder = ScratchFolder };
         var result = new Pretrainer(device).Pretrain(fresh, [.. sources.Select((s, i) => cells.Pretrain(s, names[i], fresh.Panel))], settings, context);
+        // Without its marker a base is made again: that of other settings, restarted, must not stand for this one after a kill in between.
+        File.Delete(marker);
         ModelFile.Save(result.Model, output);
         AtomicFile.Write(marker, stream => stream.Write(Encoding.UTF8.GetBytes(identity)));
         run.Remove();
@@ -164,6 +167,7 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
             if (!Restart && StageScores.Read(file + ".json") is { } done && File.Exists(file + ".safetensors"))
             {
                 if (done.Identity != identity) throw Differs(file + ".json");
+                RunFolder.RemoveFinished(file + ".safetensors");
                 (model, scores) = (ModelFile.Load(file + ".safetensors"), [.. scores, done]);
                 continue;
             }
@@ -180,19 +184,26 @@ public sealed class StreamRunner(Device device, StreamPlan plan)
     {
         var clock = Stopwatch.StartNew();
         using var log = new StreamLog(file + ".log", progress);
+        void Save(AnnotationModel model)
+        {
+            // Scores vouch for the model beside them: those of other settings, restarted, must not stand beside this one after a kill in between.
+            File.Delete(file + ".json");
+            ModelFile.Save(model, file + ".safetensors");
+        }
+
         // On a base there is nothing to replay or hold on to yet: every variant starts with the full method's first stage.
         if (sameFirstStage is not null)
         {
             var shared = Path.Combine(sameFirstStage, StreamPlanReader.NameOf(Ablation.None), Path.GetFileName(file));
             var first = FirstStage.Adapt(device, ModelFile.Load(shared + ".safetensors"), stage, settings, plan.Learning.BankPolicy);
-            ModelFile.Save(first, file + ".safetensors");
+            Save(first);
             var same = StageScores.Read(shared + ".json")! with { Identity = identity, Seconds = clock.Elapsed.TotalSeconds };
             same.Write(file + ".json");
             return (first, same);
         }
         using var run = RunFolder.Open(file + ".safetensors", Restart);
         var result = new StageTrainer(device).Learn(previous, stage, settings, company, new LearningContext { Folder = run, Progress = log, Cancel = cancel, ScratchFolder = ScratchFolder });
-        ModelFile.Save(result.Model, file + ".safetensors");
+        Save(result.Model);
         using var tester = new StreamTester(device, result.Model);
         var scores = new StageScores
         {

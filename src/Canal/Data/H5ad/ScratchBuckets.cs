@@ -10,6 +10,7 @@ internal sealed class ScratchBuckets : IDisposable
     private const int EntryBytes = 16;
     private const int SmallestBuffer = 64;
     private readonly string path;
+    private readonly FileStream scratch;
     private readonly SafeFileHandle file;
     private readonly List<int> firstCells = [0]; // first cell of each bucket, then the number of cells
     private readonly List<long> offsets = [0]; // in entries
@@ -54,17 +55,15 @@ internal sealed class ScratchBuckets : IDisposable
         buffers = new Entry[(long)bufferLength * bucketCount];
         filled = new int[bucketCount];
         written = new long[bucketCount];
-        path = Path.Combine(folder, $"canal-{Guid.NewGuid():N}.scratch");
         try
         {
-            file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose, total * EntryBytes);
+            scratch = ScratchFile.Open(folder, "buckets", total * EntryBytes);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw AtomicFile.Translate(error, path);
+            throw AtomicFile.Translate(error, folder);
         }
-        // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
-        if (!OperatingSystem.IsWindows()) File.Delete(path);
+        (path, file) = (scratch.Name, scratch.SafeFileHandle);
     }
 
     /// <summary>Puts an entry into the bucket of its cell.</summary>
@@ -93,7 +92,7 @@ internal sealed class ScratchBuckets : IDisposable
     }
 
     /// <summary>Closes the scratch file, which frees its space.</summary>
-    public void Dispose() => file.Dispose();
+    public void Dispose() => scratch.Dispose();
 
     private void Flush(int bucket)
     {

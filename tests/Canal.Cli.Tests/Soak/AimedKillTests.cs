@@ -1,0 +1,86 @@
+using Canal.Testing;
+
+namespace Canal.Cli.Tests.Soak;
+
+/// <summary>Kills at the one moment that matters: what a program leaves between two of its last steps must not be taken for more, or less, than it is.</summary>
+[Collection(SimulatedStreamTests.Name)]
+public sealed class AimedKillTests(SimulatedStream stream) : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [SkippableTheory]
+    [InlineData("unlink *seed-1/base.safetensors.partial/state.safetensors")]
+    [InlineData("unlink *stage-1-one.safetensors.partial/state.safetensors")]
+    public void WhatIsFinishedButNotTidiedAwayIsTidiedByTheNextRun(string moment)
+    {
+        string[] command = ["stream", Plan("plan.json", rate: 0.001), "-o", folder["out"]];
+        KilledAt(moment, command);
+        Assert.Single(Directory.GetFiles(folder.Root, "state.safetensors", SearchOption.AllDirectories));
+
+        Done(command);
+        Assert.Empty(Directory.GetDirectories(folder["out"], "*.partial", SearchOption.AllDirectories));
+    }
+
+    [SkippableTheory]
+    [InlineData("open */seed-1/.base.identity.*")]
+    [InlineData("open */full/.stage-1-one.json.*")]
+    public void ARestartWithOtherSettingsIsNeverTakenForTheRunBeforeIt(string moment)
+    {
+        // Killed between a model and what vouches for it, the earlier run's must not vouch for the later one's.
+        string[] command = ["stream", Plan("plan.json", rate: 0.001), "-o", folder["out"]];
+        Done(command);
+        var expected = Models();
+        KilledAt(moment, ["stream", Plan("other.json", rate: 0.002), "-o", folder["out"], "--restart"]);
+        var run = CommandLineRun.Of(command);
+        if (run.Code != ExitCodes.Done)
+        {
+            run.AssertRefused("--restart");
+            Done([.. command, "--restart"]);
+        }
+        foreach (var (name, bytes) in expected) Assert.True(bytes.AsSpan().SequenceEqual(Models()[name]), name);
+    }
+
+    [SkippableFact]
+    public void AScratchFileThatStillHadItsNameGoesWithTheNextRun()
+    {
+        string[] network = ["--width", "16", "--blocks", "3", "--heads", "2", "--head-width", "8", "--features", "16", "--panel", "100"];
+        Done(["pretrain", stream.Study1, "-o", folder["base.safetensors"], "--epochs", "1", .. network]);
+        string[] command = ["learn", stream.Study1, "-m", folder["base.safetensors"], "-o", folder["model.safetensors"], "--epochs", "1", "--memory-limit", "5M", "--scratch", folder["scratch"]];
+        KilledAt("unlink *scratch/.canal-activations.*", command);
+        Assert.Single(Directory.GetFiles(folder["scratch"]));
+
+        Done(command);
+        Assert.Empty(Directory.GetFiles(folder["scratch"]));
+    }
+
+    private void KilledAt(string moment, string[] command)
+    {
+        Skip.If(stream.KillSwitch is null, "g++ is not on this machine, or it is not Linux");
+        using var program = new ProgramProcess(KillSwitch.Environment(stream.KillSwitch, folder["kill"], 1, folder.Root, moment), command);
+        Assert.True(program.Wait() == ProgramProcess.KilledCode, $"it was not killed at '{moment}': {program.Error}");
+        Assert.NotNull(KillSwitch.KilledAt(folder["kill"]));
+    }
+
+    private static void Done(string[] command)
+    {
+        var run = CommandLineRun.Of(command);
+        Assert.True(run.Code == ExitCodes.Done, run.Error);
+    }
+
+    private Dictionary<string, byte[]> Models() => Directory.GetFiles(folder["out"], "*.safetensors", SearchOption.AllDirectories).ToDictionary(file => file, File.ReadAllBytes);
+
+    private string Plan(string name, double rate)
+    {
+        File.WriteAllText(folder[name], System.Text.Json.JsonSerializer.Serialize(new
+        {
+            @base = new { pretrain = new { max_epochs = 1, rate } },
+            model = new { width = 16, blocks = 1, heads = 2, head_width = 8, features = 16 },
+            genes = new { panel = 100 },
+            learning = new { max_epochs = 1, rate },
+            stages = new[] { new { name = "one", data = stream.Study1 } },
+        }));
+        return folder[name];
+    }
+}
