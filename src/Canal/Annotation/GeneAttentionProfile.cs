@@ -29,7 +29,7 @@ public static class GeneAttentionProfile
     /// <param name="heads">Heads to average over, 0-based; null for all.</param>
     /// <param name="progress">Told how it goes; may be null.</param>
     /// <param name="cancel">Stops between two batches.</param>
-    /// <exception cref="UserException">A block or head does not exist.</exception>
+    /// <exception cref="UserException">A block or head does not exist, or a score is not finite.</exception>
     public static GeneAttentionScores Compute(
         Device device, AnnotationModel model, PreparedCells cells, IReadOnlyList<string?> types, IReadOnlyList<int>? blocks, IReadOnlyList<int>? heads,
         IProgress<LearningProgress>? progress, CancellationToken cancel)
@@ -41,7 +41,7 @@ public static class GeneAttentionProfile
         using var tape = Tape.ForInference(device);
         var geometry = network.Encoder.Geometry;
         var names = types.Where(t => t is not null).Select(t => t!).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
-        var sums = new double[names.Count, geometry.Positions];
+        var sums = new ExactSums(names.Count, geometry.Positions);
         var counts = new int[names.Count];
         var weights = Upload(device, HeadWeights(geometry, blocks, heads));
         var scores = device.Allocate(new Shape(inference.BatchCells, geometry.Positions));
@@ -60,7 +60,7 @@ public static class GeneAttentionProfile
             {
                 var type = names.BinarySearch(types[batch[i]]!, StringComparer.Ordinal);
                 counts[type]++;
-                for (var t = 0; t < geometry.Positions; t++) sums[type, t] += host[(i * geometry.Positions) + t];
+                for (var t = 0; t < geometry.Positions; t++) sums.Add(type, t, Finite(host[(i * geometry.Positions) + t]));
             }
             progress?.Report(new LearningProgress(LearningPhase.Annotation, first + batch.Length, chosen.Length, double.NaN, 0, double.NaN, double.NaN, null));
         }
@@ -69,7 +69,10 @@ public static class GeneAttentionProfile
         return Mean(names, counts, sums, model.Panel);
     }
 
-    private static GeneAttentionScores Mean(List<string> names, int[] counts, double[,] sums, GenePanel panel)
+    private static float Finite(float score) => float.IsFinite(score) ? score
+        : throw new UserException("The model's gene attention is not finite for some cell; its weights are too large to compute with.");
+
+    private static GeneAttentionScores Mean(List<string> names, int[] counts, ExactSums sums, GenePanel panel)
     {
         var mean = new double[names.Count, panel.Count];
         var floor = new double[names.Count];

@@ -41,22 +41,27 @@ internal static class LearningSamples
     }
 
     /// <summary>A data set in memory: counts of cells of three types in turn, with a column <c>cell_type</c> and one <c>half</c>.</summary>
-    public static MemoryExpressionFile File(string name, int cells)
+    /// <param name="name">Its name.</param>
+    /// <param name="cells">How many cells.</param>
+    /// <param name="order">The order they come in; null for their own.</param>
+    public static MemoryExpressionFile File(string name, int cells, int[]? order = null)
     {
         var counts = new double[cells, Genes];
-        for (var cell = 0; cell < cells; cell++)
+        order ??= [.. Enumerable.Range(0, cells)];
+        for (var row = 0; row < cells; row++)
         {
+            var cell = order[row];
             var draws = new RandomSequence(23, RandomPurpose.Testing, name.Length, index: cell);
             for (var gene = 0; gene < Genes; gene++)
             {
                 var marker = gene / 4 == cell % 3;
-                counts[cell, gene] = draws.NextDouble() > (marker ? 0.9 : 0.3) ? 0 : 1 + draws.NextInt(marker ? 40 : 3);
+                counts[row, gene] = draws.NextDouble() > (marker ? 0.9 : 0.3) ? 0 : 1 + draws.NextInt(marker ? 40 : 3);
             }
         }
-        return new MemoryExpressionFile(name, [.. Enumerable.Range(0, cells).Select(c => $"{name}-{c}")])
+        return new MemoryExpressionFile(name, [.. order.Select(c => $"{name}-{c}")])
             .WithMatrix("X", counts, Panel.Symbols)
-            .WithObs("cell_type", [.. Enumerable.Range(0, cells).Select(c => $"type {c % 3}")])
-            .WithObs("half", [.. Enumerable.Range(0, cells).Select(c => c * 7 % 5 < 2 ? "first" : "second")]);
+            .WithObs("cell_type", [.. order.Select(c => $"type {c % 3}")])
+            .WithObs("half", [.. order.Select(c => c * 7 % 5 < 2 ? "first" : "second")]);
     }
 
     public static LearningSettings Settings { get; } = new() { MaxEpochs = 3, Rate = 2e-3, Batch = 7, BankCapacity = 30, Seed = 5 };
