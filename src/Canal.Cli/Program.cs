@@ -1,4 +1,7 @@
+using System.Text.Json;
+using Canal.Benchmarks;
 using Canal.Cli.Commands;
+using Canal.Cli.Terminal;
 using Canal.Data.H5ad.Isolation;
 using CommandLine;
 
@@ -14,7 +17,7 @@ internal static class Program
         if (arguments is [ReaderCommand.Verb, .. var limits]) return ReaderServer.Run(limits);
         ReaderCommand.Use(ReaderCommand.OfThisProgram(arguments));
         using var interrupt = new Interrupt();
-        return Run(arguments, new CommandContext(Console.Out, Console.Error, interrupt.Token));
+        return Run(arguments, new CommandContext(Console.Out, Console.Error, interrupt.Token) { OwnsProcess = true });
     }
 
     private static int RunCommand(ICommand command, CommandContext context)
@@ -23,8 +26,23 @@ internal static class Program
         {
             throw new UserException($"'{extra}' is one argument too many; canal COMMAND --help shows what it takes");
         }
-        return command.Run(context);
+        int code;
+        try
+        {
+            code = command.Run(context);
+        }
+        catch (Exception exhausted) when (exhausted is OutOfMemoryException or InsufficientMemoryException && command is CommonOptions { Budget: not null })
+        {
+            // What was planned did not hold; a quarter more than the limit leaves room for what was not foreseen.
+            var budget = ((CommonOptions)command).Budget!;
+            throw budget.TooSmall(budget.Limit + (budget.Limit / 4));
+        }
+        if (command is CommonOptions { MemoryReport: { } report } options) WriteMemory(report, options.PoolPeakBytes);
+        return code;
     }
+
+    private static void WriteMemory(string path, ulong? pool) => AtomicFile.Write(
+        UserPath.Full(path, "the memory report"), stream => JsonSerializer.Serialize(stream, new { PoolPeakBytes = pool, ProcessPeakBytes = Math.Max(ProcessMemory.PeakBytes() ?? 0, ReaderMemory.PeakBytes) }, JsonOutput.Options));
 
     /// <summary>Runs one command line; never throws.</summary>
     internal static int Run(string[] arguments, CommandContext context)

@@ -8,7 +8,7 @@ namespace Canal.Cli.Tests;
 
 public sealed class BenchCommandTests
 {
-    private static readonly string[] Small = ["--size", "small", "--panels", "40,90", "--quick", "--threads", "2"];
+    private static readonly string[] Small = ["--size", "small", "--panels", "40,90", "--quick", "--threads", "2", "--reading", "200"];
 
     [Fact]
     public void EverythingIsCheckedThenTimed()
@@ -30,6 +30,7 @@ public sealed class BenchCommandTests
             Assert.True(kernel.GetProperty("best_seconds").GetDouble() <= kernel.GetProperty("p95_seconds").GetDouble());
             Assert.InRange(kernel.GetProperty("share_of_peak").GetDouble(), 0, 1.0001);
         }
+        Assert.Equal(200, Assert.Single(result.GetProperty("reading").EnumerateArray()).GetProperty("cells").GetInt32());
         Assert.Equal(0, result.GetProperty("failures").GetArrayLength());
     }
 

@@ -52,18 +52,27 @@ internal sealed class AnnotateCommand : DataOptions, ICommand
         var model = ModelFile.Load(Model);
         using var reader = DataSetReader.Open(Data, ForAnnotation(folder) with { Cancel = context.Stop });
         context.Stop.ThrowIfCancellationRequested();
+        KeepWithinLimit(context, device, planner => planner.Annotate(model, reader.CellIds.Count));
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);
         Say.Device(context, this);
         var clusters = Cluster is null ? null : reader.File.ReadObs(Cluster).Values;
-        using var annotator = new Annotator(device, model);
-        var result = annotator.Annotate(
-            cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = clusters is null ? null : [.. cells.Rows.Select(row => CellLabel.Of(clusters[row]))] }, progress, context.Stop);
+        var fileCells = reader.File.CellCount;
+        // The process that reads is not needed any more, and its memory is.
+        reader.Dispose();
+        AnnotationResult result;
+        using (var annotator = new Annotator(device, model))
+        {
+            var groups = clusters is null ? null : cells.Rows.Select(row => CellLabel.Of(clusters[row])).ToList();
+            result = annotator.Annotate(cells, new AnnotationSettings { Novelty = rule, Seed = Seed, Clusters = groups }, progress, context.Stop);
+        }
         progress.Dispose();
         context.Stop.ThrowIfCancellationRequested();
         foreach (var warning in NoveltyWarnings.Of(result, model.Novelty, rule is not null)) context.Error.WriteLine("warning: " + warning);
+        // A process of its own writes: the tensors' memory is given back before.
+        device.Memory.Trim();
         if (csv) AnnotationOutput.WriteCsv(result, Output, simulated: model.Simulated || cells.Report.Simulated);
-        else AnnotationOutput.WriteH5ad(result, reader.File.CellCount, Data, Output, model, Path.GetFileName(Model), Settings(), cells.Report.Simulated, context.Stop);
+        else AnnotationOutput.WriteH5ad(result, fileCells, Data, Output, model, Path.GetFileName(Model), Settings(), cells.Report.Simulated, context.Stop);
         Summarise(context, result, model, cells.Report.Simulated);
         return ExitCodes.Done;
     }

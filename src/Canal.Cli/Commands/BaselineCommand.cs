@@ -3,6 +3,7 @@ using Canal.Data;
 using Canal.Evaluation;
 using Canal.Learning;
 using Canal.Models;
+using Canal.Planning;
 using CommandLine;
 using CommandLine.Text;
 using StreamTestSet = Canal.Learning.StreamTest;
@@ -13,6 +14,9 @@ namespace Canal.Cli.Commands;
 [Verb("baseline", HelpText = "Logistic regression on the same genes and split, to be printed beside every result.")]
 internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
 {
+    // For the memory that weights take; more types take little more.
+    private const int MostTypes = 20;
+
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
     [
@@ -67,7 +71,14 @@ internal sealed class BaselineCommand : DataOptions, ICommand, ILabelOptions
         var panel = Model is null ? null : ModelFile.Load(Model).Panel;
         // A model's genes, where the stream starts from one, are not chosen anew.
         if (Model is null && (Panel is not null || Vocabulary is not null)) plan = plan with { Base = plan.Base with { Kind = StreamBaseKind.Scratch } };
-        var cells = new StreamBaselineCells(plan, panel, Scratch, stream ? null : (source, label, purpose) => Open(source, label, purpose, context.Stop), found =>
+        if (MemoryLimit is not null)
+        {
+            var sizes = StreamSizes.Of(plan);
+            var genes = panel?.Count ?? Math.Min(plan.PanelSize ?? sizes.Genes, sizes.Genes);
+            KeepWithinLimit(context, MemoryLimit, HostMemory.OfBaseline(
+                sizes.Stages.Sum() + sizes.Tests.Sum(), genes, MostTypes, Threads == 0 ? Environment.ProcessorCount : Threads));
+        }
+        using var cells = new StreamBaselineCells(plan, panel, Scratch, stream ? null : (source, label, purpose) => Open(source, label, purpose, context.Stop), found =>
         {
             Say.Report(context, found);
             context.Stop.ThrowIfCancellationRequested();

@@ -10,7 +10,7 @@ namespace Canal.Cli.Commands;
 internal static class BenchReport
 {
     /// <summary>The results as JSON takes them.</summary>
-    public static object Document(BenchmarkResult result) => new
+    public static object Document(BenchmarkResult result, IReadOnlyList<ReadingResult> reading) => new
     {
         Machine = new
         {
@@ -60,6 +60,7 @@ internal static class BenchReport
             j.Memory.WorkerScratchBytes,
             PeakProcessBytes = j.Memory.ProcessBytes,
         }),
+        Reading = ReadingReport.Document(reading),
         result.Failures,
         BenchmarkResult.NotMeasured,
     };

@@ -1,6 +1,8 @@
 using Canal.Cli.Terminal;
 using Canal.Engine.Devices;
 using Canal.Engine.Devices.Cpu;
+using Canal.Engine.Devices.Plan;
+using Canal.Planning;
 using CommandLine;
 
 namespace Canal.Cli.Commands;
@@ -17,7 +19,7 @@ internal abstract class EngineOptions : CommonOptions
     [Option("threads", Default = 0, HelpText = "Threads to use; 0 means all cores. The result does not depend on it.")]
     public int Threads { get; set; }
 
-    [Option("memory-limit", HelpText = "Most memory that tensors may take, for example 500M or 4G.")]
+    [Option("memory-limit", HelpText = "Most memory that the whole process may take, the program itself included, for example 500M or 4G (with CUDA: that tensors may take on the card).")]
     public string? MemoryLimit { get; set; }
 
     [Option("seed", HelpText = "Seed of everything random; the same seed gives the same bits (default: 1, or the stream file's).")]
@@ -28,6 +30,8 @@ internal abstract class EngineOptions : CommonOptions
 
     /// <summary>The limit in bytes, or null where none was given.</summary>
     public long? MemoryLimitBytes => MemoryLimit is null ? null : Sizes.Parse(MemoryLimit, "--memory-limit");
+
+    private Device? opened;
 
     /// <summary>Why the CPU computes where a card would have been taken; null otherwise. Known once the device is open.</summary>
     public string? DeviceNote { get; protected set; }
@@ -44,6 +48,19 @@ internal abstract class EngineOptions : CommonOptions
         });
     }
 
+    /// <summary>Sees to it that a job keeps --memory-limit, or refuses it: plans it, and bounds the pool and the garbage collector's heap.</summary>
+    /// <param name="context">Whose process it is.</param>
+    /// <param name="device">The device that the job will run on.</param>
+    /// <param name="plan">Plans the job.</param>
+    /// <exception cref="UserException">The limit is too small; the message says which is not.</exception>
+    public void KeepWithinLimit(CommandContext context, Device device, Func<JobPlanner, JobPlan> plan)
+    {
+        if (MemoryLimitBytes is not { } limit || device is not CpuDevice) return;
+        Budget = new MemoryBudget((ulong)limit);
+        device.Memory.Limit = Budget.PoolFor(pool => plan(new JobPlanner(pool, PlanTarget.Of(device))));
+        if (context.OwnsProcess) Budget.BoundHeap(device.Memory.Limit);
+    }
+
     /// <summary>Opens the device that the options name.</summary>
     /// <exception cref="UserException">There is no such device, precision or thread count.</exception>
     /// <exception cref="MachineException">The card that was asked for cannot be used.</exception>
@@ -51,7 +68,12 @@ internal abstract class EngineOptions : CommonOptions
     {
         var (choice, cpu) = ChosenDevice();
         var device = choice.Open(cpu, out var note);
-        DeviceNote = note;
+        // Nothing is rented before KeepWithin has said how much of the limit is the pool's.
+        if (device is CpuDevice && MemoryLimitBytes is { } all) device.Memory.Limit = (nuint)all;
+        (DeviceNote, opened) = (note, device);
         return device;
     }
+
+    /// <inheritdoc/>
+    public override ulong? PoolPeakBytes => opened?.Memory.HighWater;
 }

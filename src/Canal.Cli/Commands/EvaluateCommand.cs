@@ -5,6 +5,7 @@ using Canal.Cli.Terminal;
 using Canal.Data;
 using Canal.Evaluation;
 using Canal.Models;
+using Canal.Planning;
 using Canal.Simulation;
 using CommandLine;
 using CommandLine.Text;
@@ -30,11 +31,15 @@ internal sealed class EvaluateCommand : CommonOptions, ICommand
     [Option("confusion", HelpText = "CSV file to write the confusion matrix to.")]
     public string? Confusion { get; set; }
 
+    [Option("memory-limit", HelpText = "Most memory that the whole process may take, the program itself included, for example 500M or 4G.")]
+    public string? MemoryLimit { get; set; }
+
     /// <inheritdoc/>
     public int Run(CommandContext context)
     {
         if (Confusion is not null) OutputFile.Check(Confusion, File);
         using var file = ExpressionFiles.Open(File);
+        KeepWithinLimit(context, MemoryLimit, HostMemory.OfEvaluation(file.CellCount));
         var cells = Cells(file);
         var notes = AnnotatedFile.Notes(file);
         var known = notes.KnownTypes.ToHashSet(StringComparer.Ordinal);

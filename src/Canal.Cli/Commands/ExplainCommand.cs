@@ -50,6 +50,7 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         using var progress = new ProgressPrinter(context);
         var model = ModelFile.Load(Model);
         using var reader = DataSetReader.Open(Data, ForAnnotation(folder) with { Cancel = context.Stop });
+        KeepWithinLimit(context, device, planner => planner.Explain(model, reader.CellIds.Count));
         using var cells = DataSets.Annotate(reader, model);
         Say.Report(context, cells.Report);
         Say.Device(context, this);
@@ -68,8 +69,11 @@ internal sealed class ExplainCommand : DataOptions, ICommand
         if (By is not null)
         {
             var column = reader.File.ReadObs(By).Values;
+            reader.Dispose();
             return [.. cells.Rows.Select(row => CellLabel.Of(column[row]))];
         }
+        // The process that reads is not needed any more, and its memory is.
+        reader.Dispose();
         using var annotator = new Annotator(device, model);
         var result = annotator.Annotate(cells, new AnnotationSettings { Seed = Seed }, progress, stop);
         return [.. Enumerable.Range(0, result.Count).Select(cell => result.IsNovel(cell) ? null : result.BestOf(cell))];

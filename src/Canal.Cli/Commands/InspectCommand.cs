@@ -4,6 +4,7 @@ using Canal.Cli.Terminal;
 using Canal.Data;
 using Canal.Learning;
 using Canal.Models;
+using Canal.Planning;
 using Canal.Simulation;
 using CommandLine;
 using CommandLine.Text;
@@ -47,6 +48,9 @@ internal sealed class InspectCommand : DataOptions, ICommand
     {
         var model = Model is null ? null : ModelFile.Load(Model);
         using var reader = DataSetReader.Open(File, ForAnnotation(null) with { Cancel = context.Stop });
+        var cellCount = reader.CellIds.Count;
+        KeepWithinLimit(context, MemoryLimit, model is null ? HostMemory.OfInspection(cellCount)
+            : HostMemory.Of(PlannedJob.Annotate, model.Configuration, model.Weights.Values.Sum(w => (long)w.Length), 0, cellCount));
         using var fit = model is null ? null : DataSets.Annotate(reader, model);
         var file = reader.File;
         var columns = file.ObsColumns.Select(name => (Name: name, Values: Values(file, name))).ToList();

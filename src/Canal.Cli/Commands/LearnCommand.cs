@@ -89,9 +89,12 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         var previous = Model is null ? NewModel.Create([reader], Vocabulary, panel, geometry, Seed) : ModelFile.Load(Model);
         if (Bank is null && previous.Kind == ModelKind.Annotation) settings = settings with { BankCapacity = previous.Bank.Capacity };
         context.Stop.ThrowIfCancellationRequested();
+        KeepWithinLimit(context, device, planner => planner.Learn(previous, reader.Rows.Count, NewTypes(previous), settings));
         var (prepared, cells) = DataSets.Stage(reader, previous.Panel);
         using (prepared)
         {
+            // The process that reads is not needed any more, and its memory is.
+            reader.Dispose();
             Say.Report(context, prepared.Report);
             Say.Device(context, this);
             using var run = RunFolder.Open(Output, Restart);
@@ -106,6 +109,9 @@ internal sealed class LearnCommand : NewModelOptions, ICommand, ILabelOptions
         }
         return ExitCodes.Done;
     }
+
+    // Types of the stage are known when all its cells are read; how many there are hardly moves a plan.
+    private static int NewTypes(AnnotationModel previous) => previous.Library.Count == 0 ? PlanCommand.UsualTypes : 1;
 
     private LearningSettings LearningSettings()
     {

@@ -15,7 +15,8 @@ namespace Canal.Cli.Commands;
 [Verb("plan", HelpText = "Memory and time of a job before it runs.")]
 internal sealed class PlanCommand : EngineOptions, ICommand
 {
-    private const int UsualTypes = 10;
+    /// <summary>New cell types of a first stage where nothing says how many there are.</summary>
+    public const int UsualTypes = 10;
 
     [Usage(ApplicationAlias = "canal")]
     public static IEnumerable<Example> Examples =>
@@ -87,13 +88,21 @@ internal sealed class PlanCommand : EngineOptions, ICommand
         if (KnownTypes < 0 || NewTypes < 0) throw new UserException("--known-types and --new-types: give 0 or more");
         using var device = Open();
         var target = device is null ? PlanTarget.Cuda(ChosenDevice().Choice.Precision ?? CudaPrecision.Bf16) : PlanTarget.Of(device);
-        var plan = Plan(new JobPlanner(MemoryLimitBytes is { } limit ? (nuint)limit : null, target));
+        var plan = Planned(target);
         context.Stop.ThrowIfCancellationRequested();
         Say.Device(context, this);
         var speed = CountsOnly || device is null ? null : MachineSpeed.Measure(device, plan.Configuration, plan.Batch);
         if (Json) context.Out.WriteLine(JsonSerializer.Serialize(PlanReport.Document(plan, speed), JsonOutput.Options));
         else PlanReport.Write(context.Out, plan, speed);
         return ExitCodes.Done;
+    }
+
+    // On the processor the limit is the process's and the pool gets what is left; on a card it is the pool's.
+    private JobPlan Planned(PlanTarget target)
+    {
+        JobPlan Within(nuint? pool) => Plan(new JobPlanner(pool, target));
+        if (MemoryLimitBytes is not { } limit) return Within(null);
+        return Within(target.Kind == DeviceKind.Cpu ? new MemoryBudget((ulong)limit).PoolFor(Within) : (nuint)limit);
     }
 
     // Null where a card is asked for that is not here: its memory and work can be planned all the same. Without the limit, which is the plan's.

@@ -21,7 +21,8 @@ internal static class PlanReport
         plan.WorkerThreads,
         WorkerScratchBytesEach = plan.WorkerScratchBytes,
         FrozenOutputs = plan.Cache is null ? null : new { plan.Cache.Bytes, plan.Cache.InMemory },
-        plan.MostTokenBytes,
+        ProcessPeakBytes = plan.ProcessBytes,
+        Host = new { ProgramBytes = plan.Host.Program, ReadingBytes = plan.Host.Reading, CellBytes = plan.Host.Cells, TokenBytes = plan.Host.Tokens, ModelBytes = plan.Host.Models, ReaderBytes = plan.Host.Reader },
         plan.Work.Flops,
         Phases = plan.Phases.Select(p => new { p.Name, p.Times, AtMost = p.IsEpoch, p.Work.Flops, p.Work.Bytes, Seconds = speed?.Seconds(p.Work) }),
         Seconds = speed?.Seconds(plan.Work),
@@ -51,7 +52,10 @@ internal static class PlanReport
 
     private static IEnumerable<IReadOnlyList<string>> Memory(JobPlan plan)
     {
-        yield return ["pool, at its peak", Sizes.Format(plan.PeakBytes), "every tensor of the job; --memory-limit is compared with this"];
+        yield return plan.WorkerThreads > 0
+            ? ["process, at its peak", Sizes.Format(plan.ProcessBytes), "while it reads or while it computes, whichever is more; --memory-limit is compared with this"]
+            : ["process, at its peak", Sizes.Format(plan.ProcessBytes), "in the machine's memory, beside the card's"];
+        yield return ["pool, at its peak", Sizes.Format(plan.PeakBytes), plan.WorkerThreads > 0 ? "every tensor of the job" : "every tensor of the job, on the card; --memory-limit is compared with this"];
         yield return ["  parameters", Sizes.Format(4.0 * plan.Parameters), "within the peak"];
         if (plan.WorkerThreads > 0) yield return ["  workers' scratch", Sizes.Format((double)plan.WorkerScratchBytes * plan.WorkerThreads), string.Create(CultureInfo.InvariantCulture, $"within the peak: {plan.WorkerThreads} threads, {Sizes.Format(plan.WorkerScratchBytes)} each")];
         if (plan.Cache is { } cache)
@@ -59,8 +63,10 @@ internal static class PlanReport
             yield return [cache.InMemory ? "  frozen outputs" : "frozen outputs", Sizes.Format(cache.Bytes), cache.InMemory ? "within the peak" : "in a scratch file (--scratch says where)"];
         }
         if (plan.WorkerThreads == 0) yield return ["cuBLAS, the CUDA context", $"{Sizes.Format(DriverRuntime.WorkspaceBytes)} and some hundred MiB", "beside the pool, on the card"];
-        yield return ["tokens, at most", Sizes.Format(plan.MostTokenBytes), "beside the pool; fewer where genes are not expressed"];
-        yield return ["the program", "about 100 MiB", "beside the pool; a few hundred bytes a cell for names and results"];
+        yield return ["the program", Sizes.Format(plan.Host.Program + plan.Host.Reading), "measured: code, libraries, runtime, the buffers of the file being read"];
+        yield return ["cells", Sizes.Format(plan.Host.Cells + plan.Host.Tokens), "names, results, tokens where a fifth of the panel is expressed; more tokens than 16 MiB lie in a scratch file"];
+        yield return ["reading a file", Sizes.Format(plan.Host.Reader), "a process of its own, which has ended when the tensors come"];
+        yield return ["model, in training its state", Sizes.Format(plan.Host.Models), "beside the pool"];
     }
 
     private static string Rate(MachineSpeed speed, string operation) => speed.GigaflopsPerSecond[operation].ToString("F0", CultureInfo.InvariantCulture);

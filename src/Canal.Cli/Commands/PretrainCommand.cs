@@ -54,14 +54,22 @@ internal sealed class PretrainCommand : NewModelOptions, ICommand
         var sources = new List<PretrainSource>();
         try
         {
-            foreach (var path in paths) readers.Add(DataSetReader.Open(path, Settings(folder) with { Cancel = context.Stop }));
+            var tokens = TokenStoreWriter.DefaultMemoryBytes / paths.Count;
+            foreach (var path in paths) readers.Add(DataSetReader.Open(path, Settings(folder) with { Cancel = context.Stop, TokenMemoryBytes = tokens }));
             var fresh = NewModel.Create(readers, Vocabulary, panel, geometry, Seed);
+            KeepWithinLimit(context, device, planner =>
+            {
+                var plan = planner.Pretrain(fresh, readers.Sum(reader => reader.Rows.Count), settings);
+                return plan with { Host = plan.Host with { Reader = plan.Host.Reader * (ulong)readers.Count } };
+            });
             foreach (var reader in readers)
             {
                 context.Stop.ThrowIfCancellationRequested();
                 sources.Add(DataSets.Pretrain(reader, fresh.Panel));
                 Say.Report(context, sources[^1].Cells.Report);
             }
+            // The processes that read are not needed any more, and their memory is.
+            foreach (var reader in readers) reader.Dispose();
             Say.Device(context, this);
             using var run = RunFolder.Open(Output, Restart);
             var result = new Pretrainer(device).Pretrain(fresh, sources, settings, new LearningContext

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Canal.Cli.Terminal;
 using Canal.Learning;
+using Canal.Planning;
 using CommandLine;
 using CommandLine.Text;
 
@@ -54,6 +55,11 @@ internal sealed class StreamCommand : EngineOptions, ICommand
         if (Output is not null) plan = plan with { Output = UserPath.Full(Output, "the output folder") };
         using var device = OpenDevice();
         using var progress = new ProgressPrinter(context);
+        if (MemoryLimit is not null)
+        {
+            var sizes = StreamSizes.Of(plan);
+            KeepWithinLimit(context, device, planner => StreamPlanner.Plan(plan, sizes, planner));
+        }
         Say.Device(context, this);
         var outcome = new StreamRunner(device, plan) { Restart = Restart, ScratchFolder = Scratch }.Run(progress, context.Stop);
         progress.Dispose();

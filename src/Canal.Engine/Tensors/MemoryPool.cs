@@ -33,8 +33,8 @@ public sealed class MemoryPool : IDisposable
         Limit = limit ?? nuint.MaxValue;
     }
 
-    /// <summary>Most bytes the pool may hold, used and free together.</summary>
-    public nuint Limit { get; }
+    /// <summary>Most bytes the pool may hold, used and free together. May be set once a job's other needs are known, before it takes memory.</summary>
+    public nuint Limit { get; set; }
 
     /// <summary>Bytes in use now.</summary>
     public nuint Used { get; private set; }

@@ -87,9 +87,9 @@ public sealed unsafe partial class Hdf5Dataset
             throw new Hdf5RefusedException($"{location}: chunks of {chunkBytes >> 20} MiB are not read; convert with h5repack -l CHUNK=... or write the file again with AnnData");
         Int128 row = chunkBytes;
         for (var axis = 1; axis < dims.Length; axis++) row *= (dims[axis] + chunk[axis] - 1) / chunk[axis];
-        // A single chunk is always worth keeping; a row of them only where it fits.
+        // A single chunk is always worth keeping; a second one, and a row of them, only where they fit.
         var wanted = Int128.Max(2 * chunkBytes, row + chunkBytes);
-        return (long)Int128.Max(2 * chunkBytes, Int128.Min(wanted, LargestCacheBytes));
+        return (long)Int128.Max(chunkBytes, Int128.Min(wanted, LargestCacheBytes));
     }
 
     private static Hdf5Handle Reopen(Hdf5Group parent, string name, long cache, string location)

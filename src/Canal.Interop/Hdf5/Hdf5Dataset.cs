@@ -6,7 +6,7 @@ public sealed unsafe partial class Hdf5Dataset : Hdf5Object
     private const int MostDimensions = 8;
     private const long LargestChunkBytes = 512L << 20;
     private const long DefaultCacheBytes = 1L << 20;
-    private const long LargestCacheBytes = 256L << 20;
+    private const long LargestCacheBytes = 64L << 20;
     private const long UnquestionedBytes = 64L << 20;
 
     /// <summary>Deflate cannot shrink by more than 1,032 to 1 (zlib's own documentation): a larger claim is damage or malice.</summary>

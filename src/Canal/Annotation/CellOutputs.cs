@@ -7,19 +7,19 @@ namespace Canal.Annotation;
 /// <param name="Representations">[cells, Width], row-major.</param>
 public sealed record CellOutputs(int Types, float[] Logits, int Width, float[] Representations)
 {
+    private IReadOnlyList<int>? selected;
+
     /// <summary>Number of cells.</summary>
-    public int Cells => Types == 0 ? 0 : Logits.Length / Types;
+    public int Cells => selected?.Count ?? (Types == 0 ? 0 : Logits.Length / Types);
 
     /// <summary>Logits of one cell.</summary>
-    public ReadOnlySpan<float> LogitsOf(int cell) => Logits.AsSpan(cell * Types, Types);
+    public ReadOnlySpan<float> LogitsOf(int cell) => Logits.AsSpan(Place(cell) * Types, Types);
 
     /// <summary>Representation of one cell.</summary>
-    public ReadOnlySpan<float> RepresentationOf(int cell) => Representations.AsSpan(cell * Width, Width);
+    public ReadOnlySpan<float> RepresentationOf(int cell) => Representations.AsSpan(Place(cell) * Width, Width);
 
-    /// <summary>The cells at some indices, in that order.</summary>
-    public CellOutputs Select(IReadOnlyList<int> cells) => this with
-    {
-        Logits = [.. cells.SelectMany(cell => LogitsOf(cell).ToArray())],
-        Representations = [.. cells.SelectMany(cell => RepresentationOf(cell).ToArray())],
-    };
+    /// <summary>The cells at some indices, in that order; nothing is copied.</summary>
+    public CellOutputs Select(IReadOnlyList<int> cells) => this with { selected = selected is null ? cells : [.. cells.Select(Place)] };
+
+    private int Place(int cell) => selected?[cell] ?? cell;
 }

@@ -14,6 +14,12 @@ public enum BenchmarkJob : byte
 
     /// <summary>Training steps.</summary>
     Train,
+
+    /// <summary>Reading compressed cells through tokenisation.</summary>
+    Reading,
+
+    /// <summary>Peak memory of every command on data ten times its limit, and of plans; not part of <see cref="All"/>.</summary>
+    Memory,
 }
 
 /// <summary>Sizes and patience of a benchmark run.</summary>
@@ -109,7 +115,7 @@ public sealed record BenchmarkResult(
     /// <summary>What these numbers do not say.</summary>
     public static IReadOnlyList<string> NotMeasured { get; } =
     [
-        "reading and writing files, choosing genes, binning counts: annotate and learn have those on top",
+        "writing files and choosing genes, and reading beside the jobs (its own row says how fast it is): annotate and learn have those on top",
         "the first epoch's caches of frozen outputs and of the teacher, computed once a stage (their speed is annotate's)",
         "other loads on the machine: a clock that falls when all cores are busy, or neighbours, are in the numbers",
         "energy, other processors, GPUs",

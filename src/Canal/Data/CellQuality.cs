@@ -8,8 +8,9 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
     /// <summary>Share of the file's median below which a cell is of low quality.</summary>
     public const double ShareOfMedian = 0.2;
 
-    /// <summary>Number of cells read at a time.</summary>
-    internal const int BlockCells = 256;
+    // A block of cells that expressed every gene would hold so many entries, 12 bytes each.
+    private const int MostBlockEntries = 1 << 19;
+    private const int MostBlockCells = 256;
 
     /// <summary>Whether a cell with this many expressed genes is of low quality.</summary>
     public bool IsLow(int expressedGenes) => expressedGenes < FewestGenes;
@@ -23,11 +24,11 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
             return given < 0 ? throw new UserException($"--min-genes {given}: give 0 or more.") : new CellQuality(given, null);
         }
         var expressed = new int[reader.CellCount];
-        var block = new SparseRows();
-        for (var first = 0; first < expressed.Length; first += BlockCells)
+        var (block, cells) = (new SparseRows(), BlockCells(reader.GeneCount));
+        for (var first = 0; first < expressed.Length; first += cells)
         {
             cancel.ThrowIfCancellationRequested();
-            reader.ReadCells(first, Math.Min(BlockCells, expressed.Length - first), block);
+            reader.ReadCells(first, Math.Min(cells, expressed.Length - first), block);
             for (var cell = 0; cell < block.Cells; cell++) expressed[first + cell] = ExpressedGenes(block, cell);
         }
         return FromMedian(expressed);
@@ -43,6 +44,9 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
         var median = (sorted[(sorted.Length - 1) / 2] + (double)sorted[sorted.Length / 2]) / 2;
         return new CellQuality(ShareOfMedian * median, median);
     }
+
+    /// <summary>Number of cells read at a time: fewer of a file with many genes, so that a block's memory is bounded whatever the cells express.</summary>
+    internal static int BlockCells(int genes) => Math.Clamp(MostBlockEntries / Math.Max(1, genes), 1, MostBlockCells);
 
     /// <summary>Number of genes with a count in a cell of a block.</summary>
     public static int ExpressedGenes(SparseRows block, int cell)

@@ -151,11 +151,11 @@ public sealed class DataSetReader : IDisposable
         };
     }
 
-    /// <summary>Log features of cells that were prepared, in their order.</summary>
-    public LogFeatures ReadLogFeatures(PreparedCells cells)
+    /// <summary>Log features log2(1 + v) of cells that were prepared, in their order, v normalised to 10,000 over the aligned genes. The caller disposes them.</summary>
+    public FeatureStore ReadLogFeatures(PreparedCells cells)
     {
         ArgumentNullException.ThrowIfNull(cells);
-        var features = new LogFeatures(cells.Panel.Count);
+        var features = new FeatureStore(cells.Panel.Count, settings.TokenMemoryBytes, settings.ScratchFolder);
         var (positions, values) = (new ushort[cells.Panel.Count], new float[cells.Panel.Count]);
         var next = 0;
         ForEachCell(Align(cells.Panel.Vocabulary), (index, places, counts, _) =>
@@ -174,15 +174,15 @@ public sealed class DataSetReader : IDisposable
     private void ForEachCell(GeneAlignment genes, CellAction action)
     {
         var judged = Quality;
-        var (block, aligned) = (new SparseRows(), new SparseRows());
+        var (block, aligned, cells) = (new SparseRows(), new SparseRows(), CellQuality.BlockCells(reader.GeneCount));
         var next = 0;
         while (next < rows.Length)
         {
             settings.Cancel.ThrowIfCancellationRequested();
-            // A block starts at the next selected cell and never spans more than BlockCells rows of the file.
+            // A block starts at the next selected cell and never spans more than so many rows of the file.
             var first = rows[next];
             var end = next;
-            while (end < rows.Length && rows[end] < first + CellQuality.BlockCells) end++;
+            while (end < rows.Length && rows[end] < first + cells) end++;
             reader.ReadCells(first, rows[end - 1] - first + 1, block);
             genes.Apply(block, aligned);
             for (; next < end; next++)

@@ -1,18 +1,17 @@
-using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 
 namespace Canal.Data;
 
 /// <summary>
 /// Sparse tokens of many cells, made once, for random access by training batches: for each cell the panel positions of its expressed genes, ascending,
-/// and their bins (1 to 5). Small sets lie in memory, large ones in a scratch file that is mapped. Reading is safe from several threads.
+/// and their bins (1 to 5). Small sets lie in memory, large ones in a scratch file, read cell by cell so that they take none of the process's memory.
+/// Reading is safe from several threads; what a call returns holds until the same thread asks for another cell.
 /// </summary>
-public sealed unsafe class TokenStore : IDisposable
+public sealed class TokenStore : IDisposable
 {
     private readonly IReadOnlyList<byte[]>? chunks;
-    private readonly MemoryMappedFile? mapped;
-    private readonly MemoryMappedViewAccessor? view;
-    private readonly byte* start;
+    private readonly FileStream? scratch;
+    private readonly ThreadLocal<Buffer>? buffers;
     private readonly long[] offsets;
     private readonly ushort[] counts;
     private bool disposed;
@@ -26,11 +25,9 @@ public sealed unsafe class TokenStore : IDisposable
     internal TokenStore(int panelGenes, long[] offsets, ushort[] counts, FileStream scratch, string checksum)
         : this(panelGenes, offsets, counts, [], checksum)
     {
-        chunks = null;
-        mapped = MemoryMappedFile.CreateFromFile(scratch, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-        view = mapped.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        start += view.PointerOffset;
+        (chunks, this.scratch) = (null, scratch);
+        var longest = counts.Length == 0 ? 0 : 3 * counts.Max();
+        buffers = new ThreadLocal<Buffer>(() => new Buffer(longest));
     }
 
     /// <summary>Number of cells.</summary>
@@ -102,17 +99,36 @@ public sealed unsafe class TokenStore : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        if (view is null) return;
-        view.SafeMemoryMappedViewHandle.ReleasePointer();
-        view.Dispose();
-        mapped!.Dispose();
+        scratch?.Dispose();
+        buffers?.Dispose();
     }
 
     private ReadOnlySpan<byte> Record(int cell)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         var (offset, bytes) = (offsets[cell], 3 * counts[cell]);
-        return chunks is null ? new ReadOnlySpan<byte>(start + offset, bytes)
+        return chunks is null ? buffers!.Value!.Read(scratch!, cell, offset, bytes)
             : chunks[(int)(offset / TokenStoreWriter.ChunkBytes)].AsSpan((int)(offset % TokenStoreWriter.ChunkBytes), bytes);
+    }
+
+    // The last cell that a thread read: its positions and its bins are asked for one after the other.
+    private sealed class Buffer(int longest)
+    {
+        private readonly byte[] record = new byte[longest];
+        private int held = -1;
+
+        public ReadOnlySpan<byte> Read(FileStream file, int cell, long offset, int bytes)
+        {
+            if (held == cell) return record.AsSpan(0, bytes);
+            held = -1;
+            for (var done = 0; done < bytes;)
+            {
+                var read = RandomAccess.Read(file.SafeFileHandle, record.AsSpan(done, bytes - done), offset + done);
+                if (read == 0) throw new MachineException($"The scratch file {file.Name} ended early; is the disk full or the file gone?");
+                done += read;
+            }
+            held = cell;
+            return record.AsSpan(0, bytes);
+        }
     }
 }

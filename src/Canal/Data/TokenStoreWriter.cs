@@ -7,10 +7,10 @@ namespace Canal.Data;
 /// <summary>Makes a <see cref="TokenStore"/>, cell by cell: in memory up to a limit, beyond it in a scratch file.</summary>
 public sealed class TokenStoreWriter : IDisposable
 {
-    /// <summary>Memory that tokens may take before they go to a scratch file.</summary>
-    public const long DefaultMemoryBytes = 256L << 20;
+    /// <summary>Memory that tokens may take before they go to a scratch file: reading a cell from there costs far less than computing with it.</summary>
+    public const long DefaultMemoryBytes = 16L << 20;
 
-    internal const int ChunkBytes = 4 << 20;
+    internal const int ChunkBytes = 1 << 20;
 
     private readonly int panelGenes;
     private readonly long memoryBytes;
@@ -79,8 +79,14 @@ public sealed class TokenStoreWriter : IDisposable
 
     private void NextChunk()
     {
-        if (chunks.Count > 0 && (chunks.Count + 1L) * ChunkBytes > memoryBytes) Flush();
-        chunks.Add(new byte[ChunkBytes]);
+        byte[]? spare = null;
+        if (chunks.Count > 0 && (scratch is not null || (chunks.Count + 1L) * ChunkBytes > memoryBytes))
+        {
+            spare = chunks[^1];
+            Flush();
+            Array.Clear(spare);
+        }
+        chunks.Add(spare ?? new byte[ChunkBytes]);
         filled = 0;
     }
 

@@ -11,7 +11,7 @@ namespace Canal.Learning;
 /// <param name="Prototypes">[types, width], row-major: row k of the last layer is type k's prototype.</param>
 /// <param name="Width">Length of a representation.</param>
 /// <param name="Seed">Seed of the random policies.</param>
-public sealed record BankRanking(IReadOnlyList<BankCandidate> Candidates, float[] Representations, float[] Prototypes, int Width, ulong Seed)
+public sealed record BankRanking(IReadOnlyList<BankCandidate> Candidates, ReadOnlyMemory<float> Representations, float[] Prototypes, int Width, ulong Seed)
 {
     /// <summary>Orders cells of one type, best first.</summary>
     /// <param name="policy">How.</param>
@@ -81,7 +81,7 @@ public sealed record BankRanking(IReadOnlyList<BankCandidate> Candidates, float[
         return chosen;
     }
 
-    private ReadOnlySpan<float> Of(int cell) => Representations.AsSpan(cell * Width, Width);
+    private ReadOnlySpan<float> Of(int cell) => Representations.Span.Slice(cell * Width, Width);
 
     private static double[] Direction(ReadOnlySpan<float> representation)
     {

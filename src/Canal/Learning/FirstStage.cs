@@ -23,7 +23,7 @@ internal static class FirstStage
         var empty = ExampleBank.Empty(settings.BankCapacity);
         if (unbalanced)
         {
-            var drawn = new BankRanking(candidates, [], [], full.Configuration.Representation, settings.Seed);
+            var drawn = new BankRanking(candidates, default, [], full.Configuration.Representation, settings.Seed);
             return full with { Bank = empty.UpdateUnbalanced(1, drawn, cells.TokensOf), Checksum = null };
         }
         using var network = new CellTypeNetwork(device, full);

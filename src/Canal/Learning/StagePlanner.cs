@@ -7,13 +7,14 @@ namespace Canal.Learning;
 /// <summary>What a stage will take.</summary>
 /// <param name="PeakBytes">Most memory that the device's pool will hold, the scratch of its worker threads included.</param>
 /// <param name="WorkerScratchBytes">Scratch of each worker thread, within the peak.</param>
+/// <param name="Trainable">Parameters that train.</param>
 /// <param name="CachesInMemory">Whether the frozen blocks' outputs fit in memory; else they go to a scratch file.</param>
 /// <param name="CacheBytes">Size of those outputs; 0 where no block is frozen.</param>
 /// <param name="Before">Work before the first step: caches and teacher.</param>
 /// <param name="Epoch">Work of one epoch, validation included.</param>
 /// <param name="After">Work after the last epoch: outputs for the bank and the novelty calibration.</param>
 public sealed record StagePlan(
-    ulong PeakBytes, ulong WorkerScratchBytes, bool CachesInMemory, ulong CacheBytes, PlannedWork Before, PlannedWork Epoch, PlannedWork After);
+    ulong PeakBytes, ulong WorkerScratchBytes, long Trainable, bool CachesInMemory, ulong CacheBytes, PlannedWork Before, PlannedWork Epoch, PlannedWork After);
 
 /// <summary>Plans a stage by running the real training code for one epoch on a device that only counts.</summary>
 public static class StagePlanner
@@ -35,6 +36,6 @@ public static class StagePlanner
         var work = new TrainingWork(plan);
         var run = new StageTrainer(plan) { Watcher = work }.Rehearse(previous, cells with { Tokens = new NoTokens(cells.Count) }, settings);
         return new StagePlan(
-            plan.Memory.HighWater, plan.WorkerScratchBytes, run.PrefixPlace?.InMemory ?? true, run.PrefixPlace?.Bytes ?? 0, work.Before, work.Epoch, work.After);
+            plan.Memory.HighWater, plan.WorkerScratchBytes, run.Trainable, run.PrefixPlace?.InMemory ?? true, run.PrefixPlace?.Bytes ?? 0, work.Before, work.Epoch, work.After);
     }
 }

@@ -63,6 +63,9 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     /// <summary>Where the frozen blocks' outputs lie and their size in bytes; null where no block is frozen.</summary>
     public (bool InMemory, ulong Bytes)? PrefixPlace { get; private set; }
 
+    /// <summary>Number of parameters that train; known once the stage runs.</summary>
+    public long Trainable { get; private set; }
+
     /// <summary>Is told of steps and epochs; null for none.</summary>
     public ITaskWatcher? Watcher { get; init; }
 
@@ -74,6 +77,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         var pool = BuildPool(run, out var candidates, out var stageCells);
         var steps = input.Budget?.StepsPerEpoch ?? (pool.Training.Length + settings.Batch - 1) / settings.Batch;
         network.Parameters.Train(input.Trainable);
+        Trainable = network.Parameters.TrainableValues.Count;
         var distillation = settings.UsesDistillation && input.Previous.Count > 0 ? settings.Lambda * input.Previous.Count / library.Count : 0;
         var step = new StepSettings(settings.Batch, steps, settings.Smoothing, distillation, settings.MaximumGradientNorm);
         var reserve = StepMemory.Of(device, model, input.Trainable, step, Caches, teacher: distillation > 0).Bytes;
@@ -174,7 +178,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     {
         if (!settings.UsesReplay) return ExampleBank.Empty(0);
         var (first, count) = stageCells.GetOffsetAndLength(outputs.Cells);
-        var representations = outputs.Representations.AsSpan(first * outputs.Width, count * outputs.Width).ToArray();
+        var representations = outputs.Representations.AsMemory(first * outputs.Width, count * outputs.Width);
         var ranking = new BankRanking(candidates, representations, network.Parameters.Read(CellTypeHead.PrototypeName), outputs.Width, settings.Seed);
         return settings.Ablation == Ablation.NoBalance
             ? bank.UpdateUnbalanced(input.Stage, ranking, input.Cells.TokensOf)

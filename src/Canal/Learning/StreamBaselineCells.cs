@@ -15,9 +15,10 @@ public enum BaselineFeatures : byte
 }
 
 /// <summary>The cells of a stream as the baseline takes them: the same genes, selections and labels that <c>canal stream</c> uses.</summary>
-public sealed class StreamBaselineCells
+public sealed class StreamBaselineCells : IDisposable
 {
     private readonly Dictionary<(StreamCells Cells, string Label, CellPurpose Purpose), (Dictionary<BaselineFeatures, SparseFeatures> Features, string[] Labels)> read = [];
+    private readonly List<FeatureStore> stores = [];
     private readonly StreamPlan plan;
     private readonly string? scratchFolder;
     private readonly Func<StreamCells, string?, CellPurpose, DataSetReader>? open;
@@ -84,11 +85,39 @@ public sealed class StreamBaselineCells
         read[(cells, label, purpose)] = (
             new Dictionary<BaselineFeatures, SparseFeatures>
             {
-                [BaselineFeatures.Log] = SparseFeatures.Of(reader.ReadLogFeatures(prepared)),
-                [BaselineFeatures.Token] = SparseFeatures.Of(prepared.Tokens, Panel.Count),
+                [BaselineFeatures.Log] = Own(reader.ReadLogFeatures(prepared)),
+                [BaselineFeatures.Token] = Own(Tokens(prepared.Tokens)),
             },
             [.. prepared.Labels.Select(type => prepared.Types[type])]);
     }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var store in stores) store.Dispose();
+    }
+
+    private SparseFeatures Own(FeatureStore store)
+    {
+        stores.Add(store);
+        return SparseFeatures.Of(store);
+    }
+
+    // The expression bins as features.
+    private FeatureStore Tokens(TokenStore tokens)
+    {
+        var (features, values) = (new FeatureStore(Panel.Count, MemoryBytes, scratchFolder), new float[Panel.Count]);
+        for (var cell = 0; cell < tokens.Cells; cell++)
+        {
+            var bins = tokens.Bins(cell);
+            for (var i = 0; i < bins.Length; i++) values[i] = bins[i];
+            features.Add(tokens.Positions(cell), values.AsSpan(0, bins.Length));
+        }
+        return features;
+    }
+
+    // Every set of cells has two kinds of features.
+    private long MemoryBytes => FeatureStore.DefaultMemoryBytes / Math.Max(1, plan.Stages.Count + plan.Tests.Count);
 
     private DataSetReader Open(StreamCells cells, string? label, CellPurpose purpose) => open?.Invoke(cells, label, purpose) ?? DataSetReader.Open(cells.Data, new DataSetSettings
     {
@@ -97,6 +126,7 @@ public sealed class StreamBaselineCells
         FewestGenes = plan.MinimumGenes,
         KeepLowQuality = purpose == CellPurpose.Testing,
         ScratchFolder = scratchFolder,
+        TokenMemoryBytes = MemoryBytes,
         Cancel = cancel,
     });
 }

@@ -21,6 +21,8 @@ internal sealed class StreamCellsCache(StreamPlan plan, string scratchFolder, IP
         FewestGenes = plan.MinimumGenes,
         KeepLowQuality = purpose == CellPurpose.Testing,
         ScratchFolder = scratchFolder,
+        // All of them are open at once.
+        TokenMemoryBytes = TokenStoreWriter.DefaultMemoryBytes / Math.Max(1, plan.Base.Cells.Count + plan.Stages.Count + plan.Tests.Count),
         Cancel = cancel,
     });
 

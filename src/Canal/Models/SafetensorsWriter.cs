@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -33,7 +34,19 @@ public sealed record SafetensorsTensor(string Name, SafetensorsType Type, IReadO
     {
         var count = shape.Aggregate(1L, (product, size) => product * size);
         if (count != values.Length) throw new ArgumentException($"{name}: a shape of {count} elements and {values.Length} values.", nameof(values));
-        return new SafetensorsTensor(name, type, shape, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
+        return new SafetensorsTensor(name, type, shape, new BytesOf<T>(values).Memory);
+    }
+
+    // The values as the bytes they are: a copy of a large model's would double its memory while it is written.
+    private sealed class BytesOf<T>(T[] values) : MemoryManager<byte> where T : unmanaged
+    {
+        public override Span<byte> GetSpan() => MemoryMarshal.AsBytes(values.AsSpan());
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin() { }
+
+        protected override void Dispose(bool disposing) { }
     }
 }
 

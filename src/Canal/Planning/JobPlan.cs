@@ -60,8 +60,11 @@ public sealed record JobPlan
     /// <summary>The cache of the frozen blocks' outputs; null where there is none.</summary>
     public PlannedCache? Cache { get; init; }
 
-    /// <summary>Most host memory that the tokens take; what goes beyond lies in a scratch file.</summary>
-    public required ulong MostTokenBytes { get; init; }
+    /// <summary>What the process takes beside the pool.</summary>
+    public required HostMemory Host { get; init; }
+
+    /// <summary>Most resident memory of the program: while it reads, with the process that reads the file; or while it computes, with the pool (on a card that lies elsewhere).</summary>
+    public ulong ProcessBytes => Host.Total + Math.Max(Host.Reader, WorkerThreads == 0 ? 0 : PeakBytes);
 
     /// <summary>Parts of the job, in order.</summary>
     public required IReadOnlyList<PlannedPhase> Phases { get; init; }

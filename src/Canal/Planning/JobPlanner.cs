@@ -44,7 +44,7 @@ public sealed class JobPlanner(nuint? memoryLimit, PlanTarget target)
         string[] types = [.. previous.Library.Names, .. StandIns.Numbered("new type", newTypes)];
         if (types.Length == 0) throw new UserException("A stage needs cell types: the model knows none, so it has to add some.");
         var stage = StagePlanner.Plan(previous, StandIns.Stage(stand, types), settings, memoryLimit, target);
-        return Plan(PlannedJob.Learn, previous, cells, settings.Batch, stage.PeakBytes, stage.WorkerScratchBytes) with
+        return Plan(PlannedJob.Learn, previous, cells, settings.Batch, stage.PeakBytes, stage.WorkerScratchBytes, stage.Trainable) with
         {
             Cache = stage.CacheBytes == 0 ? null : new PlannedCache(stage.CacheBytes, stage.CachesInMemory),
             Phases =
@@ -68,7 +68,7 @@ public sealed class JobPlanner(nuint? memoryLimit, PlanTarget target)
         using var stand = StandIns.Cells(fresh.Panel, cells, 0, 0);
         var work = new TrainingWork(device);
         new Pretrainer(device) { Watcher = work }.Pretrain(fresh, [new PretrainSource(stand, StandIns.Name, true)], settings with { MaxEpochs = 1 }, new LearningContext());
-        return Plan(PlannedJob.Pretrain, fresh, cells, settings.Batch, device.Memory.HighWater, device.WorkerScratchBytes) with
+        return Plan(PlannedJob.Pretrain, fresh, cells, settings.Batch, device.Memory.HighWater, device.WorkerScratchBytes, Parameters(fresh)) with
         {
             Phases = [new PlannedPhase("an epoch, with validation", work.Epoch, settings.MaxEpochs, IsEpoch: true)],
         };
@@ -95,17 +95,19 @@ public sealed class JobPlanner(nuint? memoryLimit, PlanTarget target)
         annotator.Annotate(cells, new AnnotationSettings(), null, CancellationToken.None);
     }
 
-    private JobPlan Plan(PlannedJob job, AnnotationModel model, int cells, int batch, ulong peak, ulong workerScratch) => new()
+    private static long Parameters(AnnotationModel model) => model.Weights.Values.Sum(w => (long)w.Length);
+
+    private JobPlan Plan(PlannedJob job, AnnotationModel model, int cells, int batch, ulong peak, ulong workerScratch, long trainable = 0) => new()
     {
         Job = job,
         Configuration = model.Configuration,
-        Parameters = model.Weights.Values.Sum(w => (long)w.Length),
+        Parameters = Parameters(model),
         Cells = cells,
         Batch = batch,
         PeakBytes = peak,
         WorkerScratchBytes = workerScratch,
         WorkerThreads = target.WorkerThreads,
-        MostTokenBytes = Math.Min((ulong)TokenStoreWriter.DefaultMemoryBytes, 3UL * (ulong)cells * (ulong)model.Configuration.Genes),
+        Host = HostMemory.Of(job, model.Configuration, Parameters(model), trainable, cells),
         Phases = [],
     };
 }

@@ -14,7 +14,8 @@ public sealed class StudySimulator
     /// <summary>Written into obs and uns of every simulated file.</summary>
     public const string Notice = "simulated by canal simulate: no cell of this file is real";
 
-    private const string NoticeColumn = "simulated";
+    /// <summary>obs column that holds <see cref="Notice"/>.</summary>
+    public const string NoticeColumn = "simulated";
 
     // What a draw is for; the epoch of its stream.
     private const int ForGenes = 0, ForTypes = 1, ForLineages = 2, ForBatch = 3, ForCells = 4, ForLayout = 5;

@@ -96,7 +96,7 @@ public sealed class ExampleBankTests
     {
         var old = Enumerable.Range(1, 4).Select(rank => new BankExample(0, false, 1, rank, "old", Id(rank), [], []));
         BankCandidate[] cells = [new(0, false, 0, "new", "1"), new(0, false, 0, "new", "2")];
-        var bank = new ExampleBank(6, old).Update(2, 2, new BankRanking(cells, [2, 1], [1, 1], 1, 1), BankPolicy.Prototype, Tokens);
+        var bank = new ExampleBank(6, old).Update(2, 2, new BankRanking(cells, new float[] { 2, 1 }, [1, 1], 1, 1), BankPolicy.Prototype, Tokens);
         Assert.Equal([("old", 1), ("old", 2), ("new", 1)], bank.Examples.Select(e => (e.Source, e.Rank)));
     }
 
@@ -195,8 +195,8 @@ public sealed class ExampleBankTests
     private static BankRanking Reverse(BankRanking ranking)
     {
         var cells = ranking.Candidates.Count;
-        var representations = Enumerable.Range(0, cells).Reverse().SelectMany(cell => ranking.Representations[(cell * Width)..((cell + 1) * Width)]);
-        return ranking with { Candidates = [.. ranking.Candidates.Reverse()], Representations = [.. representations] };
+        var representations = Enumerable.Range(0, cells).Reverse().SelectMany(cell => ranking.Representations.Slice(cell * Width, Width).ToArray());
+        return ranking with { Candidates = [.. ranking.Candidates.Reverse()], Representations = representations.ToArray() };
     }
 
     private static double Deviation(BankRanking ranking, int[] chosen)
@@ -211,7 +211,7 @@ public sealed class ExampleBankTests
         var list = cells.ToArray();
         foreach (var cell in list)
         {
-            var row = ranking.Representations.AsSpan(cell * Width, Width);
+            var row = ranking.Representations.Span.Slice(cell * Width, Width);
             var length = 0.0;
             foreach (var value in row) length += (double)value * value;
             for (var c = 0; c < Width; c++) mean[c] += row[c] / Math.Sqrt(length) / list.Length;

@@ -135,7 +135,7 @@ public sealed class StudySimulatorTests
     }
 
     // Multinomial logistic regression by gradient descent with momentum: enough to say whether types can be told apart.
-    private static double LogisticAccuracy(LogFeatures x, PreparedCells training, LogFeatures unseen, PreparedCells test)
+    private static double LogisticAccuracy(FeatureStore x, PreparedCells training, FeatureStore unseen, PreparedCells test)
     {
         const double rate = 2e-3, momentum = 0.9;
         var types = training.Types.Count;
@@ -170,7 +170,7 @@ public sealed class StudySimulatorTests
 
     private static double[][] Table(int rows, int columns) => [.. Enumerable.Range(0, rows).Select(_ => new double[columns])];
 
-    private static void Probabilities(double[][] weights, LogFeatures features, int cell, double[] probabilities)
+    private static void Probabilities(double[][] weights, FeatureStore features, int cell, double[] probabilities)
     {
         var (positions, values) = (features.Positions(cell).ToArray(), features.Values(cell).ToArray());
         for (var k = 0; k < weights.Length; k++)

@@ -21,7 +21,7 @@ internal sealed class ReaderProcess : IDisposable
     private readonly StringBuilder errorText = new();
     private readonly long memory;
     private int silence;
-    private bool waiting, silenced;
+    private bool waiting, silenced, disposed;
     private Exception? death;
 
     public ReaderProcess(string path, ReaderCommand command)
@@ -43,6 +43,7 @@ internal sealed class ReaderProcess : IDisposable
         {
             throw new MachineException($"{command.Program} could not be started to read {path} ({error.Message}).", error);
         }
+        ReaderMemory.Started(process.Id);
         process.ErrorDataReceived += (_, line) => Note(line.Data);
         process.BeginErrorReadLine();
         questions = Wire.Writer(process.StandardInput.BaseStream);
@@ -91,7 +92,10 @@ internal sealed class ReaderProcess : IDisposable
     /// <summary>Ends the process; it gets the time to remove its scratch file.</summary>
     public void Dispose()
     {
+        if (disposed) return;
+        disposed = true;
         watch.Dispose();
+        ReaderMemory.Ending(process.Id);
         try
         {
             if (death is null)
