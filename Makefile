@@ -6,7 +6,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_UI_LANGUAGE = en
 export DOTNET
 
-.PHONY: all setup build test test-deep soak kernel-table demo bench bundle clean
+.PHONY: all setup build test test-deep soak fuzz kernel-table demo bench bundle clean
 
 all: build
 
@@ -27,6 +27,10 @@ KILLS ?= 200
 SEED ?= $(shell date +%s)
 soak: build ## kill -9 at KILLS random moments (200; SEED repeats a choice of moments): old outputs stay whole, the same command goes on to the same bits
 	@CANAL_SOAK_KILLS=$(KILLS) CANAL_SOAK_SEED=$(SEED) $(DOTNET) exec tests/Canal.AllTests/bin/$(CONFIGURATION)/net10.0/canal-tests.dll --filter SoakTests
+
+INPUTS ?= 10000
+fuzz: build ## the program on 10,000 damaged and hostile files (INPUTS=N, SEED=S); what fails is kept in bin/fuzz
+	@$(DOTNET) tests/Canal.Fuzz/bin/$(CONFIGURATION)/net10.0/Canal.Fuzz.dll --inputs $(INPUTS) --seed $(SEED) --keep bin/fuzz --program bin/canal
 
 kernel-table: build ## writes the tables of kernels/README.md: what the kernels take, and their predicted times
 	@CANAL_WRITE_KERNEL_TABLE=1 $(DOTNET) test tests/Canal.Engine.Tests -c $(CONFIGURATION) --no-build --nologo -v quiet --filter FullyQualifiedName~KernelTableTests

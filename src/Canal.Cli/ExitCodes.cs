@@ -15,7 +15,7 @@ internal static class ExitCodes
     public static int Report(Exception exception, bool debug, CommandContext context)
     {
         var (code, line) = Classify(exception);
-        context.Error.WriteLine("canal: " + SafeText.OneLine(line));
+        context.Error.WriteLine("canal: " + SafeText.Message(line));
         if (code == Defect && !debug) context.Error.WriteLine("canal: this is a defect of Canal; run again with --debug for the stack trace and report it.");
         if (debug) context.Error.WriteLine(exception.ToString());
         return code;

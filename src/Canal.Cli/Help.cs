@@ -27,7 +27,7 @@ internal static class Help
             context.Out.WriteLine(help.ToString().TrimEnd());
             return ExitCodes.Done;
         }
-        foreach (var line in Sentences(errors, arguments[0])) context.Error.WriteLine("canal: " + Terminal.SafeText.OneLine(line));
+        foreach (var line in Sentences(errors, arguments[0])) context.Error.WriteLine("canal: " + Terminal.SafeText.Message(line));
         return ExitCodes.User;
     }
 

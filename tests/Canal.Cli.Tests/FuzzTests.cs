@@ -1,20 +1,15 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.RegularExpressions;
-using Canal.Models;
+using Canal.Fuzz;
 using Canal.Testing;
 
 namespace Canal.Cli.Tests;
 
 /// <summary>Files that were cut, flipped or given hostile numbers, always the same ones: never a defect, always one line.</summary>
 [Collection(SimulatedStreamTests.Name)]
-public sealed partial class FuzzTests(SimulatedStream stream) : IDisposable
+public sealed class FuzzTests(SimulatedStream stream) : IDisposable
 {
     private const int Mutations = 300;
-
-    private static readonly string[] hostile =
-        ["-1", "0", "1e400", "-0.0", "1e-400", "2147483647", "2147483648", "9223372036854775807", "18446744073709551616", "99999999999999999999999999999999", "null", "[]", "\"\\ud800\"", "\"\\u0000\"", "{}"];
 
     private readonly TemporaryFolder folder = new();
 
@@ -37,7 +32,7 @@ public sealed partial class FuzzTests(SimulatedStream stream) : IDisposable
         var random = new Random(1);
         for (var i = 0; i < Mutations; i++)
         {
-            File.WriteAllBytes(folder["s.json"], i == 0 ? Encoding.UTF8.GetBytes(text) : Mutate(Encoding.UTF8.GetBytes(text), random));
+            File.WriteAllBytes(folder["s.json"], i == 0 ? Encoding.UTF8.GetBytes(text) : ByteMutation.OfText(Encoding.UTF8.GetBytes(text), random));
             var run = CommandLineRun.Of("stream", folder["s.json"], "-o", folder["results"]);
             Assert.True(run.Code == ExitCodes.User, $"mutation {i}: {run.Code} {run.Error}\n{File.ReadAllText(folder["s.json"])}");
             run.AssertRefused();
@@ -50,16 +45,16 @@ public sealed partial class FuzzTests(SimulatedStream stream) : IDisposable
     {
         var model = File.ReadAllBytes(stream.Stage2);
         var header = 8 + (int)BinaryPrimitives.ReadUInt64LittleEndian(model);
-        Assert.Equal(model, Stamped(model.AsSpan(8, header - 8), model.AsSpan(header)));
+        Assert.Equal(model, SafetensorsMutation.Stamped(model.AsSpan(8, header - 8), model.AsSpan(header)));
         var (random, refused) = (new Random(2), 0);
         for (var i = 0; i < Mutations; i++)
         {
             // Mostly the header, stamped with the right length and checksum again, so that what lies behind these checks is reached.
             var bytes = (i % 6) switch
             {
-                0 => Mutate(model, random),
-                1 => Stamped(model.AsSpan(8, header - 8), Mutate(model[header..], random)),
-                _ => Stamped(Mutate(model[8..header], random), model.AsSpan(header)),
+                0 => ByteMutation.OfText(model, random),
+                1 => SafetensorsMutation.Stamped(model.AsSpan(8, header - 8), ByteMutation.OfText(model[header..], random)),
+                _ => SafetensorsMutation.Stamped(ByteMutation.OfText(model[8..header], random), model.AsSpan(header)),
             };
             File.WriteAllBytes(folder["m.safetensors"], bytes);
             var run = CommandLineRun.Of("annotate", stream.Unseen, "-m", folder["m.safetensors"], "-o", folder["labels.csv"]);
@@ -71,40 +66,64 @@ public sealed partial class FuzzTests(SimulatedStream stream) : IDisposable
         Assert.InRange(refused, Mutations / 2, Mutations);
     }
 
-    private static byte[] Mutate(byte[] from, Random random)
+    [SkippableFact]
+    public void AFewInputsOfEveryKind()
     {
-        if (random.Next(3) == 0)
-        {
-            // Latin-1 keeps every byte as it is.
-            var text = Encoding.Latin1.GetString(from, 0, Math.Min(from.Length, 1 << 20));
-            var numbers = Numbers().Matches(text);
-            if (numbers.Count > 0)
-            {
-                var number = numbers[random.Next(numbers.Count)];
-                var with = Encoding.Latin1.GetBytes(hostile[random.Next(hostile.Length)]);
-                return [.. from.AsSpan(0, number.Index), .. with, .. from.AsSpan(number.Index + number.Length)];
-            }
-        }
-        if (random.Next(4) == 0) return from[..random.Next(from.Length)];
-        var bytes = (byte[])from.Clone();
-        for (var flips = random.Next(1, 4); flips > 0; flips--) bytes[random.Next(bytes.Length)] ^= (byte)random.Next(1, 256);
-        return bytes;
+        using var said = new StringWriter();
+        var run = new FuzzRun(Settings(inputs: 60), said);
+        Assert.True(run.Run(), said.ToString());
+        Assert.Equal(60, run.Outcomes.Values.Sum());
+        Assert.Equal(Enum.GetValues<FuzzKind>(), run.Outcomes.Keys.Select(outcome => outcome.Kind).Distinct().Order());
+        Assert.True(run.Outcomes.Where(outcome => outcome.Key.Outcome == "refused").Sum(outcome => outcome.Value) >= 50, said.ToString());
+        Assert.Contains(run.Outcomes, outcome => outcome.Key.Outcome == "done");
     }
 
-    private static byte[] Stamped(ReadOnlySpan<byte> header, ReadOnlySpan<byte> data)
+    [SkippableFact]
+    public void WhatBecomesOfAWorkerIsNoticed()
     {
-        byte[] bytes = [.. new byte[8], .. header, .. data];
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)header.Length);
-        var match = Regex.Match(Encoding.Latin1.GetString(header), Regex.Escape(SafetensorsReader.ChecksumKey) + "\":\"([^\"]{64})\"");
-        if (!match.Success) return bytes;
-        var place = bytes.AsSpan(8 + match.Groups[1].Index, 64);
-        place.Fill((byte)'0');
-        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(bytes))).CopyTo(place);
-        return bytes;
+        using var worker = new WorkerProcess(Settings(inputs: 1) with { MostSeconds = 1 });
+        Assert.Null(worker.Ask([Worker.Crash], out _, out var failure));
+        Assert.Contains("died: exit code 134 (signal 6)", failure, StringComparison.Ordinal);
+        Assert.Null(worker.Ask([Worker.Loop], out var seconds, out failure));
+        Assert.Contains("took too long", failure, StringComparison.Ordinal);
+        Assert.True(seconds > 1);
+        Assert.Null(worker.Ask([Worker.Hunger], out _, out failure));
+        Assert.NotNull(failure);
+        Assert.Equal(ExitCodes.Done, worker.Ask(["--version"], out _, out failure)!.Code);
+        Assert.Null(failure);
+        Assert.Equal(4, worker.Starts);
+    }
+
+    [Theory]
+    [InlineData(ExitCodes.Done, "", "", null)]
+    [InlineData(ExitCodes.User, "", "reading\ncanal: a.h5ad: it is damaged.\n", null)]
+    [InlineData(ExitCodes.Defect, "", "canal: NullReferenceException\n", "exit code 1")]
+    [InlineData(ExitCodes.Machine, "", "canal: out of memory\n", "exit code 3")]
+    [InlineData(ExitCodes.User, "", "canal: one\ncanal: two\n", "not one line")]
+    [InlineData(ExitCodes.User, "", "canal: one\n   at Program.Main\n", "not one line")]
+    [InlineData(ExitCodes.User, "", "", "not one line")]
+    [InlineData(ExitCodes.Done, "\u001b[31m", "", "U+001B")]
+    [InlineData(ExitCodes.User, "", "canal: \u0007\n", "U+0007")]
+    public void WhatMayNotBeIsNamed(int code, string output, string error, string? wrong)
+    {
+        var input = new FuzzCase(0, FuzzKind.H5adBytes, folder.Root, "", [], null, false);
+        var verdict = Verdict.Of(input, code, output, error, []);
+        if (wrong is null) Assert.Null(verdict);
+        else Assert.Contains(wrong, verdict, StringComparison.Ordinal);
+        File.WriteAllText(folder["left.tmp"], "");
+        if (code == ExitCodes.User && wrong is null) Assert.Contains("left.tmp", Verdict.Of(input, code, output, error, []), StringComparison.Ordinal);
+        Assert.Contains("no output", Verdict.Of(input with { Output = folder["out"] }, ExitCodes.Done, "", "", []), StringComparison.Ordinal);
+        Assert.Contains("sound", Verdict.Of(input with { IsSound = true }, ExitCodes.User, "", "canal: no\n", []), StringComparison.Ordinal);
+    }
+
+    private FuzzSettings Settings(int inputs)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "Workers bound their memory on Linux alone.");
+        var (program, before) = ProgramProcess.Command;
+        Skip.If(before.Length == 0, "The fuzzing worker is not in a bundle.");
+        string[] worker = [.. before.SkipLast(1), Path.Combine(AppContext.BaseDirectory, "Canal.Fuzz.dll"), Worker.Verb];
+        return new FuzzSettings { Inputs = inputs, Seed = 1, Keep = folder["fuzz"], Worker = (program, worker), Program = (program, before) };
     }
 
     private static string Json(string value) => System.Text.Json.JsonSerializer.Serialize(value);
-
-    [GeneratedRegex("(?<=[:,\\[]\\s*)-?[0-9.]+(?=[,\\]}])")]
-    private static partial Regex Numbers();
 }

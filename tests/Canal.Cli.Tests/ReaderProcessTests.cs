@@ -39,7 +39,10 @@ public sealed class ReaderProcessTests(SimulatedStream stream) : IDisposable
             foreach (var (first, count) in new[] { (0, 5), (3, 1), (4, 0), (5, ours.CellCount - 5) })
             {
                 ours.ReadCells(first, count, expected);
+                if (first != 4) theirs.Expect(first == 0 ? 1 : first, count); // wrong, right, none
+                if (first == 3) Assert.Equal(here.ObsColumns, there.ObsColumns);
                 theirs.ReadCells(first, count, actual);
+                if (first == 5) theirs.Expect(0, 2);
                 Assert.Equal(expected.Offsets, actual.Offsets);
                 Assert.Equal(expected.AllGenes, actual.AllGenes);
                 Assert.Equal(expected.AllValues, actual.AllValues);

@@ -5,6 +5,15 @@ namespace Canal.Cli.Terminal;
 /// <summary>Text that came from files, made safe for a terminal: no control characters, no line breaks.</summary>
 internal static class SafeText
 {
+    private const int Beginning = 700, End = 300;
+
+    /// <summary>A message on one line that a person can read: of one with a hostile name in it the middle is left out; what and where stand at its start, what to do at its end.</summary>
+    public static string Message(string text)
+    {
+        var line = OneLine(text);
+        return line.Length <= Beginning + End ? line : $"{line[..Beginning]} [...] {line[^End..]}";
+    }
+
     /// <summary>The text on one line, control characters (escape sequences among them) removed.</summary>
     public static string OneLine(string text)
     {

@@ -14,7 +14,7 @@ internal static class TextTable
         for (var column = 0; column < header.Count; column++)
         {
             var numeric = cells.Count > 0 && cells.All(row => column >= row.Length || IsNumeric(row[column]));
-            table.AddColumn(new TableColumn(Markup.Escape(header[column])) { Alignment = numeric ? Justify.Right : Justify.Left, NoWrap = true });
+            table.AddColumn(new TableColumn(Markup.Escape(SafeText.OneLine(header[column]))) { Alignment = numeric ? Justify.Right : Justify.Left, NoWrap = true });
         }
         foreach (var row in cells) table.AddRow(row.Select(Markup.Escape).ToArray());
         var console = AnsiConsole.Create(new AnsiConsoleSettings

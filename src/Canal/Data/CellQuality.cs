@@ -29,6 +29,8 @@ public sealed record CellQuality(double FewestGenes, double? MedianGenes)
         {
             cancel.ThrowIfCancellationRequested();
             reader.ReadCells(first, Math.Min(cells, expressed.Length - first), block);
+            var next = first + block.Cells;
+            if (next < expressed.Length) reader.Expect(next, Math.Min(cells, expressed.Length - next));
             for (var cell = 0; cell < block.Cells; cell++) expressed[first + cell] = ExpressedGenes(block, cell);
         }
         return FromMedian(expressed);

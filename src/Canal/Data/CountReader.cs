@@ -24,6 +24,9 @@ public sealed class CountReader
     /// <summary>Number of genes in the file.</summary>
     public int GeneCount => matrix.GeneCount;
 
+    /// <inheritdoc cref="ExpressionMatrix.Expect"/>
+    public void Expect(int first, int count) => matrix.Expect(first, count);
+
     /// <summary>Reads cells as counts, zero or more, finite.</summary>
     /// <exception cref="UserException">NaN, infinite or negative values: the message names cell and gene.</exception>
     public void ReadCells(int first, int count, SparseRows block)

@@ -174,16 +174,14 @@ public sealed class DataSetReader : IDisposable
     private void ForEachCell(GeneAlignment genes, CellAction action)
     {
         var judged = Quality;
-        var (block, aligned, cells) = (new SparseRows(), new SparseRows(), CellQuality.BlockCells(reader.GeneCount));
+        var (block, aligned) = (new SparseRows(), new SparseRows());
         var next = 0;
         while (next < rows.Length)
         {
             settings.Cancel.ThrowIfCancellationRequested();
-            // A block starts at the next selected cell and never spans more than so many rows of the file.
-            var first = rows[next];
-            var end = next;
-            while (end < rows.Length && rows[end] < first + cells) end++;
+            var (first, end) = (rows[next], BlockEnd(next));
             reader.ReadCells(first, rows[end - 1] - first + 1, block);
+            if (end < rows.Length) reader.Expect(rows[end], rows[BlockEnd(end) - 1] - rows[end] + 1);
             genes.Apply(block, aligned);
             for (; next < end; next++)
             {
@@ -193,6 +191,14 @@ public sealed class DataSetReader : IDisposable
             }
             settings.Progress?.Invoke(next, rows.Length);
         }
+    }
+
+    /// <summary>A block starts at a selected cell and never spans more than so many rows of the file.</summary>
+    private int BlockEnd(int start)
+    {
+        var (end, most) = (start, rows[start] + CellQuality.BlockCells(reader.GeneCount));
+        while (end < rows.Length && rows[end] < most) end++;
+        return end;
     }
 
     private (IReadOnlyList<string> Types, int[] Indices) TypesOf(List<int> used)

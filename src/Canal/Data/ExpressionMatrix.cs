@@ -15,4 +15,7 @@ public abstract class ExpressionMatrix
     /// <summary>Reads cells <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> into <paramref name="block"/>, replacing what it held. Values as stored.</summary>
     /// <exception cref="UserException">The file is damaged there or holds NaN, infinite values.</exception>
     public abstract void ReadCells(int first, int count, SparseRows block);
+
+    /// <summary>Says which cells will be read next, so that a matrix that can may read them meanwhile. Reading others instead is slow but right.</summary>
+    public virtual void Expect(int first, int count) { }
 }

@@ -4,6 +4,7 @@ namespace Canal.Data.H5ad.Isolation;
 internal sealed class IsolatedFile : ExpressionFile
 {
     private readonly ReaderProcess process;
+    private (Matrix Matrix, int First, int Count)? expected;
     private readonly Dictionary<string, List<string>> geneNames = new(StringComparer.Ordinal);
 
     private IsolatedFile(string path, string? scratchFolder, string? cellIdColumn, ReaderProcess process)
@@ -32,7 +33,7 @@ internal sealed class IsolatedFile : ExpressionFile
     public override IReadOnlyList<string> Matrices { get; }
 
     public override double? DeclaredLogBase =>
-        process.Ask("reading uns/log1p", ReaderRequest.LogBase, _ => { }, from => from.ReadDouble()) is var logBase && double.IsNaN(logBase) ? null : logBase;
+        Ask("reading uns/log1p", ReaderRequest.LogBase, _ => { }, from => from.ReadDouble()) is var logBase && double.IsNaN(logBase) ? null : logBase;
 
     /// <summary>Opens a file through a new process.</summary>
     public static IsolatedFile Open(string path, string? scratchFolder, string? cellIdColumn, ReaderCommand command)
@@ -51,22 +52,22 @@ internal sealed class IsolatedFile : ExpressionFile
     }
 
     public override AnnotationColumn ReadObs(string column) =>
-        new(column, Sized(process.Ask($"reading obs/{column}", ReaderRequest.Obs, to => to.Write(column), from => from.ReadTexts()), CellCount));
+        new(column, Sized(Ask($"reading obs/{column}", ReaderRequest.Obs, to => to.Write(column), from => from.ReadTexts()), CellCount));
 
-    public override AnnotationNotes? ReadNotes() => process.Ask(
+    public override AnnotationNotes? ReadNotes() => Ask(
         "reading uns/canal", ReaderRequest.Notes, _ => { }, from => from.ReadBoolean() ? new AnnotationNotes(from.ReadNames(), from.ReadBoolean()) : null);
 
     public override IReadOnlyList<string> GeneNames(string location)
     {
         if (!geneNames.TryGetValue(location, out var names))
-            geneNames[location] = names = process.Ask($"reading the genes of {location}", ReaderRequest.GeneNames, to => to.Write(location), from => from.ReadNames());
+            geneNames[location] = names = Ask($"reading the genes of {location}", ReaderRequest.GeneNames, to => to.Write(location), from => from.ReadNames());
         return names;
     }
 
     public override IReadOnlyList<string> VarColumns(string location) =>
-        process.Ask($"reading the genes of {location}", ReaderRequest.VarColumns, to => to.Write(location), from => from.ReadNames());
+        Ask($"reading the genes of {location}", ReaderRequest.VarColumns, to => to.Write(location), from => from.ReadNames());
 
-    public override AnnotationColumn ReadVar(string location, string column) => new(column, process.Ask(
+    public override AnnotationColumn ReadVar(string location, string column) => new(column, Ask(
         $"reading var/{column}", ReaderRequest.Var,
         to =>
         {
@@ -77,11 +78,31 @@ internal sealed class IsolatedFile : ExpressionFile
 
     public override ExpressionMatrix OpenMatrix(string location)
     {
-        var (number, genes) = process.Ask($"opening {location}", ReaderRequest.OpenMatrix, to => to.Write(location), from => (from.ReadInt32(), from.ReadInt32()));
+        var (number, genes) = Ask($"opening {location}", ReaderRequest.OpenMatrix, to => to.Write(location), from => (from.ReadInt32(), from.ReadInt32()));
         return new Matrix(this, location, number, genes);
     }
 
     public override void Dispose() => process.Dispose();
+
+    private T Ask<T>(string doing, ReaderRequest request, Action<BinaryWriter> parameters, Func<BinaryReader, T> answer)
+    {
+        Settle();
+        return process.Ask(doing, request, parameters, answer);
+    }
+
+    private void Settle()
+    {
+        if (expected is not { } unwanted) return;
+        expected = null;
+        try
+        {
+            unwanted.Matrix.Discard(unwanted.Count);
+        }
+        catch (UserException)
+        {
+            // What is wrong with cells matters to those who read them.
+        }
+    }
 
     private List<string?> Sized(List<string?> values, int rows) => values.Count == rows ? values
         : throw new UserException($"{Path}: the HDF5 library went wrong while reading it; the file is damaged, fetch or write it again.");
@@ -100,19 +121,38 @@ internal sealed class IsolatedFile : ExpressionFile
             ArgumentOutOfRangeException.ThrowIfNegative(first);
             ArgumentOutOfRangeException.ThrowIfNegative(count);
             ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, CellCount, nameof(count));
-            file.process.Ask(
-                $"reading {location}", ReaderRequest.Cells,
-                to =>
-                {
-                    to.Write(number);
-                    to.Write(first);
-                    to.Write(count);
-                },
-                from =>
-                {
-                    from.ReadCells(block, count, genes);
-                    return true;
-                });
+            if (file.expected is { } expected && expected.Matrix == this && expected.First == first && expected.Count == count)
+            {
+                file.expected = null;
+                file.process.Receive(Doing, from => Take(from, block, count));
+                return;
+            }
+            file.Ask(Doing, ReaderRequest.Cells, to => Put(to, first, count), from => Take(from, block, count));
+        }
+
+        public override void Expect(int first, int count)
+        {
+            file.Settle();
+            file.process.Post(Doing, ReaderRequest.Cells, to => Put(to, first, count));
+            file.expected = (this, first, count);
+        }
+
+        /// <summary>Fetches cells that nobody wanted after all.</summary>
+        public void Discard(int count) => file.process.Receive(Doing, from => Take(from, new SparseRows(), count));
+
+        private string Doing => $"reading {location}";
+
+        private void Put(BinaryWriter to, int first, int count)
+        {
+            to.Write(number);
+            to.Write(first);
+            to.Write(count);
+        }
+
+        private bool Take(BinaryReader from, SparseRows block, int count)
+        {
+            from.ReadCells(block, count, genes);
+            return true;
         }
     }
 }

@@ -13,7 +13,9 @@ public sealed record ReaderCommand(string Program, IReadOnlyList<string> Argumen
     /// <summary>The word on the command line that makes a program a reader.</summary>
     public const string Verb = "--h5ad-reader";
 
-    private const string MemoryVariable = "CANAL_READER_MEMORY_MIB";
+    /// <summary>The environment variable with the mebibytes that a reader may use.</summary>
+    public const string MemoryVariable = "CANAL_READER_MEMORY_MIB";
+
     private const long LeastMemoryBytes = 2L << 30;
 
     /// <summary>A file compresses well, but what is kept of it in memory at a time (names, labels, a few chunks) is a small part of it.</summary>

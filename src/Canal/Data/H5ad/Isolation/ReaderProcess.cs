@@ -62,16 +62,45 @@ internal sealed class ReaderProcess : IDisposable
     /// <exception cref="UserException">The file is at fault.</exception>
     public T Ask<T>(string doing, ReaderRequest request, Action<BinaryWriter> parameters, Func<BinaryReader, T> answer)
     {
+        Post(doing, request, parameters);
+        return Receive(doing, answer);
+    }
+
+    /// <summary>Asks a question whose answer is fetched later, before anything else is asked; it must be short, so that a pipe holds it.</summary>
+    public void Post(string doing, ReaderRequest request, Action<BinaryWriter> parameters) => Talk(doing, () =>
+    {
+        questions.Write((byte)request);
+        parameters(questions);
+        questions.Flush();
+        return true;
+    });
+
+    /// <summary>Waits for the answer to the question asked last.</summary>
+    public T Receive<T>(string doing, Func<BinaryReader, T> answer) => Talk(doing, () =>
+    {
+        Await(doing);
+        return answer(answers);
+    });
+
+    /// <summary>Ends the process. It has nothing to lose: its scratch file has no name, and what it wrote for an answered question is closed.</summary>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        watch.Dispose();
+        ReaderMemory.Ending(process.Id);
+        Kill();
+        process.Dispose();
+    }
+
+    private T Talk<T>(string doing, Func<T> talk)
+    {
         if (death is not null) throw death;
         try
         {
             Volatile.Write(ref silence, 0);
             Volatile.Write(ref waiting, true);
-            questions.Write((byte)request);
-            parameters(questions);
-            questions.Flush();
-            Await(doing);
-            return answer(answers);
+            return talk();
         }
         catch (Exception error) when (error is IOException or InvalidDataException or FormatException)
         {
@@ -87,30 +116,6 @@ internal sealed class ReaderProcess : IDisposable
         {
             Volatile.Write(ref waiting, false);
         }
-    }
-
-    /// <summary>Ends the process; it gets the time to remove its scratch file.</summary>
-    public void Dispose()
-    {
-        if (disposed) return;
-        disposed = true;
-        watch.Dispose();
-        ReaderMemory.Ending(process.Id);
-        try
-        {
-            if (death is null)
-            {
-                questions.Write((byte)ReaderRequest.End);
-                questions.Flush();
-                process.WaitForExit(TimeSpan.FromSeconds(SecondsToEnd));
-            }
-        }
-        catch (IOException)
-        {
-            // It is gone already.
-        }
-        Kill();
-        process.Dispose();
     }
 
     private void Await(string doing)

@@ -26,7 +26,7 @@ public sealed class ReaderServer : IDisposable
         guard = new ReaderGuard(() => Tell(ReaderAnswer.Busy));
     }
 
-    /// <summary>Serves until the program that asks is done.</summary>
+    /// <summary>Serves until the program that asks ends this process, or itself.</summary>
     /// <param name="arguments">What stands behind <see cref="ReaderCommand.Verb"/> on the command line: the bytes that this process may use.</param>
     /// <returns>The exit code.</returns>
     public static int Run(IReadOnlyList<string> arguments)
@@ -40,8 +40,7 @@ public sealed class ReaderServer : IDisposable
         // Ctrl-C at a terminal reaches every process: the program decides what becomes of it.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         using var server = new ReaderServer(Console.OpenStandardInput(), Console.OpenStandardOutput());
-        server.Serve();
-        return 0;
+        return server.Serve();
     }
 
     /// <inheritdoc/>
@@ -52,12 +51,11 @@ public sealed class ReaderServer : IDisposable
         answers.Dispose();
     }
 
-    private void Serve()
+    private int Serve()
     {
         while (true)
         {
             var request = (ReaderRequest)questions.ReadByte();
-            if (request == ReaderRequest.End) return;
             guard.Busy = true;
             Answer(request);
             guard.Busy = false;

@@ -6,7 +6,6 @@ namespace Canal.Data.H5ad.Isolation;
 /// <summary>What is asked of the process that reads a file.</summary>
 internal enum ReaderRequest : byte
 {
-    End,
     Open,
     Obs,
     GeneNames,
