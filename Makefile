@@ -6,7 +6,7 @@ export DOTNET_NOLOGO = 1
 export DOTNET_CLI_UI_LANGUAGE = en
 export DOTNET
 
-.PHONY: all setup build test test-deep soak fuzz kernel-table demo bench bundle clean
+.PHONY: all setup build program test test-deep soak fuzz kernel-table demo bench bundle clean
 
 all: build
 
@@ -15,6 +15,11 @@ setup: ## what the machine needs: the .NET SDK (yours), libhdf5 (installed where
 
 build: setup ## build everything; leaves a launcher at bin/canal
 	@$(DOTNET) build Canal.sln -c $(CONFIGURATION) -v quiet --no-restore
+	@sh scripts/launcher.sh $(CONFIGURATION)
+
+program: ## the program alone, without the tests
+	@sh scripts/setup.sh src/Canal.Cli
+	@$(DOTNET) build src/Canal.Cli -c $(CONFIGURATION) -v quiet --no-restore
 	@sh scripts/launcher.sh $(CONFIGURATION)
 
 test: build ## all tests; the last line counts them
@@ -35,10 +40,10 @@ fuzz: build ## the program on 10,000 damaged and hostile files (INPUTS=N, SEED=S
 kernel-table: build ## writes the tables of kernels/README.md: what the kernels take, and their predicted times
 	@CANAL_WRITE_KERNEL_TABLE=1 $(DOTNET) test tests/Canal.Engine.Tests -c $(CONFIGURATION) --no-build --nologo -v quiet --filter FullyQualifiedName~KernelTableTests
 
-demo: build ## the whole method on simulated studies, in about two minutes
+demo: program ## the whole method on simulated studies, in about two minutes
 	@bash scripts/demo.sh
 
-bench: build ## kernels and whole jobs against the limits of this machine
+bench: program ## kernels and whole jobs against the limits of this machine
 	@bin/canal bench
 
 bundle: setup ## one archive for a machine with a GPU: program, tests, models, data, bench/gpu.sh (no SDK needed there)

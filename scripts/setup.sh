@@ -1,5 +1,6 @@
 #!/bin/sh
 # What a fresh Debian or Ubuntu machine needs before the first build. Says in one line what it cannot do itself.
+# With a project as its argument: what that needs alone, not what the tests of the CUDA kernels do.
 set -eu
 if ! command -v "${DOTNET:-dotnet}" >/dev/null 2>&1; then
     echo "setup: the .NET 10 SDK is missing (no 'dotnet' on the PATH): install the package dotnet-sdk-10.0 or see https://dot.net" >&2
@@ -32,6 +33,9 @@ if ! have_hdf5; then
         echo "setup: libhdf5 is missing and could not be installed: install it (Debian, Ubuntu: sudo apt-get install libhdf5-dev; Fedora: sudo dnf install hdf5) or name it in CANAL_HDF5" >&2
         exit 3
     fi
+fi
+if [ -n "${1:-}" ]; then
+    exec "${DOTNET:-dotnet}" restore "$1" -v quiet
 fi
 # Kernels run on the processor in the tests: g++ compiles them for that.
 if ! command -v g++ >/dev/null 2>&1; then
