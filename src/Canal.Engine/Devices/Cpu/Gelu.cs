@@ -77,12 +77,16 @@ internal static unsafe class GeluKernels
         {
             unchecked
             {
+                // Copies: a store to dx could be one to this structure, so its fields would be loaded again for every vector.
+                var bias = Bias;
+                var accumulate = Accumulate;
                 for (var i = 0; i < count; i += V.Count)
                 {
                     var lanes = count - i;
-                    var z = Bias == null ? V.Load(x + i, lanes) : V.Load(x + i, lanes) + V.Load(Bias + i, lanes);
+                    var z = V.Load(x + i, lanes);
+                    if (bias != null) z += V.Load(bias + i, lanes);
                     var gradient = V.Load(dy + i, lanes) * VectorMath.GeluDerivative(z);
-                    if (Accumulate) gradient += V.Load(dx + i, lanes);
+                    if (accumulate) gradient += V.Load(dx + i, lanes);
                     V.Store(gradient, dx + i, lanes);
                 }
             }
