@@ -9,7 +9,7 @@ namespace Canal.Cli.Commands;
 internal sealed record MemoryBenchSettings
 {
     /// <summary>The study that every command reads.</summary>
-    public DrawnStudySettings Study { get; init; } = new(36_000, 20_000, 30_000);
+    public DrawnStudySettings Study { get; init; } = new(30_000, 20_000, 40_000);
 
     /// <summary>The limit that every command has to keep on it.</summary>
     public string Limit { get; init; } = "192M";
@@ -102,6 +102,7 @@ internal sealed class MemoryBench(MemoryBenchSettings settings, Action<string>? 
         rows.Add(new MemoryRow(
             name, cells, bytes, limit, measured.RootElement.GetProperty("process_peak_bytes").GetInt64(), pool.ValueKind == JsonValueKind.Null ? null : pool.GetInt64(),
             planned?.RootElement.GetProperty("process_peak_bytes").GetInt64(), planned?.RootElement.GetProperty("pool_peak_bytes").GetInt64()));
+        say?.Invoke($"{name}: {rows[^1].Process >> 20} MiB{(limit is null ? "" : $" of at most {limit >> 20} MiB")}{(rows[^1].PlannedProcess is { } expected ? $", planned {expected >> 20} MiB" : "")}");
     }
 
     // This program again: its own executable, or its assembly under the runtime that runs it.

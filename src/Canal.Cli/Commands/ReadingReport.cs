@@ -15,7 +15,7 @@ internal static class ReadingReport
     /// <summary>The results for people.</summary>
     public static void Write(TextWriter output, IReadOnlyList<ReadingResult> results)
     {
-        TextTable.Write(output, ["reading, to tokens", "genes", "genes a cell", "file", "as AnnData holds it", "seconds", "cells/s", "process"], results.Select(r => (IReadOnlyList<string>)
+        TextTable.Write(output, ["reading, to tokens", "genes", "genes a cell", "file", "as AnnData holds it", "seconds", "cells/s", "memory"], results.Select(r => (IReadOnlyList<string>)
         [
             Invariant($"{r.Cells:N0} cells"),
             r.Genes.ToString("N0", CultureInfo.InvariantCulture),
@@ -27,6 +27,6 @@ internal static class ReadingReport
             Invariant($"{r.CellsPerSecond:N0}"),
             r.ProcessBytes is { } bytes ? Sizes.Format(bytes) : "n/a",
         ]));
-        output.WriteLine("Compressed CSR (gzip, chunks), simulated, in the system's file cache: found the counts, judged the cells, aligned the genes, binned; two passes over the file.");
+        output.WriteLine("Compressed CSR (gzip, chunks), simulated, in the system's file cache: found the counts, judged the cells, aligned the genes, binned; two passes over the file. memory: most that the program and the process that reads for it took together.");
     }
 }

@@ -19,6 +19,12 @@ public static class ReaderMemory
         }
     }
 
+    /// <summary>Forgets what was seen so far.</summary>
+    public static void Reset()
+    {
+        lock (gate) peak = 0;
+    }
+
     /// <summary>A reader was started.</summary>
     internal static void Started(int process)
     {
