@@ -51,7 +51,7 @@ public sealed record ReaderCommand(string Program, IReadOnlyList<string> Argumen
     internal static string MoreMemory => $"{MemoryVariable} sets the limit";
 
     /// <summary>What stands before our own arguments: nothing for an executable of ours, <c>exec --option Program.dll</c> for the runtime's.</summary>
-    private static IEnumerable<string> HostArguments(string program, int ownArguments)
+    private static string[] HostArguments(string program, int ownArguments)
     {
         try
         {
