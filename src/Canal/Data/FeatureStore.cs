@@ -14,6 +14,9 @@ public sealed class FeatureStore : IDisposable
     // Two bytes a position, four a value.
     private const int EntryBytes = 6;
 
+    // More than the largest cell's record: 65,535 entries.
+    private const int BufferBytes = 1 << 19;
+
     private readonly List<long> offsets = [0];
     private readonly List<ushort> positions = [];
     private readonly List<float> values = [];
@@ -82,20 +85,24 @@ public sealed class FeatureStore : IDisposable
     {
         try
         {
-            scratch ??= Scratch();
-            var record = new byte[1 << 16];
+            scratch ??= ScratchFile.Open(scratchFolder, "features");
+            var (buffer, filled) = (new byte[BufferBytes], 0);
             for (var cell = flushedCells; cell < Cells; cell++)
             {
                 var (at, count) = (Own(cell), Count(cell));
                 var length = (EntryBytes * count) + 4;
-                if (record.Length < length) record = new byte[length];
-                record.AsSpan(0, length).Clear();
+                if (filled + length > buffer.Length)
+                {
+                    scratch.Write(buffer, 0, filled);
+                    filled = 0;
+                }
+                var record = buffer.AsSpan(filled, length);
+                record.Clear();
                 MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(positions)[at]).CopyTo(record);
-                MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(values)[at]).CopyTo(record.AsSpan(Padded(2 * count)));
-                scratch.Position = Place(cell);
-                scratch.Write(record, 0, length);
+                MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(values)[at]).CopyTo(record[Padded(2 * count)..]);
+                filled += length;
             }
-            scratch.Flush();
+            scratch.Write(buffer, 0, filled);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -104,16 +111,6 @@ public sealed class FeatureStore : IDisposable
         flushedCells = Cells;
         positions.Clear();
         values.Clear();
-    }
-
-    private FileStream Scratch()
-    {
-        Directory.CreateDirectory(scratchFolder);
-        var path = Path.Combine(scratchFolder, $"canal-features-{Guid.NewGuid():N}.scratch");
-        var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 1 << 20, FileOptions.DeleteOnClose);
-        // Without its name the file is gone however the program ends; where that is not possible, closing deletes it.
-        if (!OperatingSystem.IsWindows()) File.Delete(path);
-        return file;
     }
 
     // The last cell that a thread read: its positions and its values are asked for one after the other.
