@@ -7,11 +7,14 @@ namespace Canal.Cli.Tests.Soak;
 /// Kills commands at random moments: of the clock, or at a change of a file (<see cref="KillSwitch"/>). After each kill the old output is whole or the
 /// new one is, the inputs are as they were and no process is left; in the end the files are those of an unbroken run and nothing is left over.
 /// </summary>
-internal sealed class SoakRun(string folder, SoakInputs inputs, string? killSwitch, int seed, Action<string> say)
+/// <param name="folder">Where the runs go; a failing one is kept.</param>
+/// <param name="inputs">What is killed.</param>
+/// <param name="killSwitch">The library that kills at changes of files; null without one.</param>
+/// <param name="seed">Seed of the moments.</param>
+/// <param name="lastMoment">How long what a killed program started may live on.</param>
+/// <param name="say">Is told how it goes.</param>
+internal sealed class SoakRun(string folder, SoakInputs inputs, string? killSwitch, int seed, TimeSpan lastMoment, Action<string> say)
 {
-    /// <summary>How long what a killed program started may live on.</summary>
-    private static readonly TimeSpan LastMoment = TimeSpan.FromSeconds(1);
-
     // Threads of two cores that others use too would only wait for one another.
     private static readonly string[] Common = ["--threads", "1"];
     private readonly Random random = new(seed);
@@ -57,7 +60,7 @@ internal sealed class SoakRun(string folder, SoakInputs inputs, string? killSwit
             if (!last && change == 0 && !program.Wait(moment)) program.Kill();
             var code = program.Wait();
             life.Note(program.Error);
-            life.NobodyIsLeft(LastMoment);
+            life.NobodyIsLeft(lastMoment);
             var resumed = program.Error.Contains("going on from", StringComparison.Ordinal);
             if (resumed) tally.Resumed++;
             if (code == ProgramProcess.KilledCode)
