@@ -48,19 +48,6 @@ public sealed class AimedKillTests(SimulatedStream stream) : IDisposable
         }
     }
 
-    [SkippableFact]
-    public void AScratchFileThatStillHadItsNameGoesWithTheNextRun()
-    {
-        string[] network = ["--width", "16", "--blocks", "3", "--heads", "2", "--head-width", "8", "--features", "16", "--panel", "100"];
-        Done(["pretrain", stream.Study1, "-o", folder["base.safetensors"], "--epochs", "1", .. network]);
-        string[] command = ["learn", stream.Study1, "-m", folder["base.safetensors"], "-o", folder["model.safetensors"], "--epochs", "1", "--memory-limit", "5M", "--scratch", folder["scratch"]];
-        KilledAt("unlink *scratch/.canal-activations.*", command);
-        Assert.Single(Directory.GetFiles(folder["scratch"]));
-
-        Done(command);
-        Assert.Empty(Directory.GetFiles(folder["scratch"]));
-    }
-
     private void KilledAt(string moment, string[] command)
     {
         Skip.If(stream.KillSwitch is null, "g++ is not on this machine, or it is not Linux");

@@ -39,15 +39,11 @@ internal sealed class SoakInputs
         new("stream", output => ["stream", Path("plan.json"), "-o", In(output, "results")], null),
         new("annotate, .h5ad", output => Annotate(In(output, "labelled.h5ad")), Old("old.h5ad", "labelled.h5ad")),
         new("annotate, .csv", output => Annotate(In(output, "labels.csv")), Old("old.csv", "labels.csv")),
-        new("learn, caches in files", output => [.. Learn(output), "--memory-limit", SmallMemory], Old("other.safetensors", "model.safetensors")),
         new("stream, over an older run", output => ["stream", Path("plan.json"), "-o", In(output, "results"), "--ablate", "fine-tune,joint"], output => Copy(Path("old-results"), In(output, "results"))),
     ];
 
     /// <summary>What no run may change.</summary>
     public string Folder => folder;
-
-    // Too little for the frozen blocks' output beside a step.
-    private static string SmallMemory => "6M";
 
     private string Epochs => epochs.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
