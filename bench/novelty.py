@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RULES = ["default", "genes", "stored", "distance", "probability", "file"]
+RULES = ["default", "stored", "distance", "probability", "file"]
 
 
 def run(command, *arguments, **options):

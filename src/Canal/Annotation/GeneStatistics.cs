@@ -8,9 +8,10 @@ namespace Canal.Annotation;
 public readonly record struct NearestPopulation(int Population, double Distance);
 
 /// <summary>
-/// Where the known cells lie in the space of the leading principal components of the panel's expression bins: a mean a population (the cells
-/// of one type from one stage: studies measure the same type differently) and one covariance shared by all. From cells trained on (the
-/// stage's and the bank's); the network plays no part. Immutable.
+/// Where the known cells lie in the space of the leading principal components of the panel's expression bins: a mean a population
+/// (the cells of one type, of all stages) and one covariance within populations, shared by all: what differs between studies of one type
+/// counts as variation, so that the next study is not novel for that alone. From cells trained on (the stage's and the bank's); the network
+/// plays no part. Immutable.
 /// </summary>
 /// <remarks>
 /// Mahalanobis distance to the nearest class mean is Lee et al.'s (NeurIPS 2018), there on a network's layers. A network keeps of a cell

@@ -48,7 +48,6 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
 
     private readonly Device device = network.Device;
     private readonly CellTypeLibrary library = model.Library;
-    private readonly List<int> origins = []; // the stage that each cell of the pool came in
     private ExampleBank bank = input.Bank;
 
     /// <summary>Whether frozen outputs and the teacher are computed once a stage; false computes them in every step, with the same bits.</summary>
@@ -100,17 +99,16 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
     {
         var parts = new List<ICellTokens>();
         var (labels, validates) = (new List<int>(), new List<bool>());
-        var joined = settings.Ablation == Ablation.Joint ? input.Earlier : [];
-        for (var earlier = 0; earlier < joined.Count; earlier++)
+        foreach (var earlier in settings.Ablation == Ablation.Joint ? input.Earlier : [])
         {
-            var (types, validating) = joined[earlier].Divide(library);
-            Append(joined[earlier], earlier + 1, types, validating);
+            var (types, validating) = earlier.Divide(library);
+            Append(earlier, types, validating);
         }
         var first = labels.Count;
         var (own, folds) = input.Cells.Divide(library);
         (bank, var known) = BankOverlap.Settle(input.Bank, model.Bank.Examples.Concat(input.Bank.Examples), input.Cells, folds);
         if (known > 0) Say(run, $"{known} cells are in the example bank already: they keep their fold, and are taken once");
-        Append(input.Cells, input.Stage, own, folds);
+        Append(input.Cells, own, folds);
         stageCells = first..labels.Count;
         candidates = input.Cells.Candidates(own, folds);
         if (settings.UsesReplay)
@@ -118,16 +116,14 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
             parts.Add(new BankTokens(bank.Examples));
             labels.AddRange(bank.Examples.Select(e => e.Label));
             validates.AddRange(bank.Examples.Select(e => e.Validates));
-            origins.AddRange(bank.Examples.Select(e => e.Stage));
         }
         var cells = Enumerable.Range(0, labels.Count).ToArray();
         var pool = new StagePool(new ConcatenatedTokens([.. parts]), [.. labels], [.. cells.Where(c => !validates[c])], [.. cells.Where(c => validates[c])]);
         if (pool.Training.Length == 0) throw new UserException($"Stage {input.Cells.Name} has no cell to train on.");
         return pool;
 
-        void Append(StageCells stage, int number, int[] types, bool[] validating)
+        void Append(StageCells stage, int[] types, bool[] validating)
         {
-            origins.AddRange(Enumerable.Repeat(number, types.Length));
             parts.Add(stage.Tokens);
             labels.AddRange(types);
             validates.AddRange(validating);
@@ -191,9 +187,8 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         var calibration = NoveltyCalibration.Fit(
             new NoveltySettings { AcceptanceRate = settings.AcceptanceRate }, outputs.Select(pool.Training), [.. pool.Training.Select(c => pool.Labels[c])], validation);
         if (calibration is null) return null;
-        (int Type, int Stage) Population(int cell) => (pool.Labels[cell], origins[cell]);
-        var populations = pool.Training.Select(Population).Distinct().Order().ToList();
-        var genes = GeneStatistics.Of(pool.Tokens, pool.Training, [.. pool.Training.Select(cell => populations.IndexOf(Population(cell)))], library.Count, model.Panel.Count);
+        var taught = pool.Training.Select(cell => pool.Labels[cell]).Distinct().Order().ToList(); // without replay not every type has cells
+        var genes = GeneStatistics.Of(pool.Tokens, pool.Training, [.. pool.Training.Select(cell => taught.IndexOf(pool.Labels[cell]))], library.Count, model.Panel.Count);
         return calibration.WithGenes(genes, genes.Thresholds(pool.Tokens, pool.Validation, settings.AcceptanceRate));
     }
 

@@ -103,8 +103,7 @@ public sealed class StageTrainerTests : IDisposable
         Assert.Equal((1, 2), (first.Stages, second.Stages));
         Assert.All(second.Bank.Examples.GroupBy(e => e.Label), g => Assert.True(g.Count() <= 10));
         Assert.Contains(second.Bank.Examples, e => e.Stage == 1 && e.Label == 0);
-        // A population a type and stage: types 0 and 2 of the first, 1 and 2 of the second.
-        Assert.Equal((2, 4), (first.Novelty!.Genes!.Counts.Length, second.Novelty!.Genes!.Counts.Length));
+        Assert.Equal((2, 3), (first.Novelty!.Genes!.Counts.Length, second.Novelty!.Genes!.Counts.Length));
         Assert.Equal(second.Provenance[1].Metrics["training_cells"], second.Novelty.Genes.Counts.Sum());
         Assert.Equal(["one", "two"], second.Provenance.Select(p => p.Name));
         Assert.DoesNotContain(second.Provenance[1].Metrics, m => m.Key.Contains("second", StringComparison.Ordinal));
