@@ -28,5 +28,5 @@ internal sealed record FuzzSettings
     public double MostSeconds { get; init; } = 10;
 
     /// <summary>Time by the clock that one input may take, however busy the machine is.</summary>
-    public double MostClockSeconds { get; init; } = 180;
+    public double MostClockSeconds { get; init; } = 900;
 }

@@ -79,11 +79,14 @@ internal sealed record RunState
                 Vectors = reader.Entries.Keys.ToDictionary(name => name, reader.ReadSingles, StringComparer.Ordinal),
             };
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or NullReferenceException or IndexOutOfRangeException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or NullReferenceException or IndexOutOfRangeException or OverflowException or ArgumentException)
         {
-            throw new UserException($"{path} is damaged; delete {Path.GetDirectoryName(path)} or use --restart.", e);
+            throw Damaged(path, e);
         }
     }
+
+    /// <summary>What to say of a state that cannot be used.</summary>
+    public static UserException Damaged(string path, Exception cause) => new($"{path} is damaged; delete {Path.GetDirectoryName(path)} or use --restart.", cause);
 
     private static void Compare(string path, List<KeyValuePair<string, string>> stored, IReadOnlyList<KeyValuePair<string, string>> settings)
     {

@@ -102,10 +102,27 @@ internal sealed class TrainingLoop(ITrainingTask task, LoopBudget budget, RateSc
         if (run.Folder is not { } folder || RunState.Read(folder.StatePath, run.Settings) is not { } state) return (0, 0);
         history.AddRange(state.History);
         bestIndex = state.BestIndex;
-        best = bestIndex < 0 ? null : state.Vectors[Best];
-        task.Restore(state.Vectors, state.StepsInEpoch, state.Steps);
+        try
+        {
+            RequireConsistent(state);
+            best = bestIndex < 0 ? null : state.Vectors[Best];
+            task.Restore(state.Vectors, state.StepsInEpoch, state.Steps);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or KeyNotFoundException or OverflowException or IndexOutOfRangeException)
+        {
+            throw RunState.Damaged(folder.StatePath, e);
+        }
         run.Progress?.Report(LearningProgress.Say(string.Create(CultureInfo.InvariantCulture, $"going on from {folder.Path}: epoch {state.Epochs + 1}, step {state.StepsInEpoch + 1}")));
         return (state.StepsInEpoch, state.Steps);
+    }
+
+    /// <summary>The checksum of a state says that it is as it was written, not that this program wrote it.</summary>
+    private void RequireConsistent(RunState state)
+    {
+        var counted = state.Epochs == state.History.Count && state.StepsInEpoch >= 0 && state.StepsInEpoch <= budget.StepsPerEpoch
+            && state.Steps == (state.Epochs * (long)budget.StepsPerEpoch) + state.StepsInEpoch;
+        var best = state.Epochs == 0 ? state.BestIndex == -1 : state.BestIndex >= 0 && state.BestIndex < state.Epochs && state.Vectors[Best].Length == state.Vectors["parameters"].Length;
+        if (!counted || !best) throw new FormatException("counters that do not fit each other");
     }
 
     private long TrainEpoch(int firstStep, long steps, RunContext run)

@@ -75,6 +75,31 @@ public sealed class TrainingLoopTests : IDisposable
         Assert.Throws<UserException>(() => Loop(new ToyTask(20), 4).Run(new RunContext(folder, Settings, null, CancellationToken.None)));
     }
 
+    [Theory, InlineData("epochs"), InlineData("steps in the epoch"), InlineData("negative"), InlineData("steps"), InlineData("best index"), InlineData("no best"), InlineData("short"), InlineData("missing")]
+    public void AStateThatContradictsItself_IsRefused(string what)
+    {
+        var output = temporary["model"];
+        Interrupt(output);
+        var path = Path.Combine(RunFolder.PathFor(output), "state.safetensors");
+        var state = RunState.Read(path, Settings)!;
+        Assert.Equal((1, 2, 9L, 0), (state.Epochs, state.StepsInEpoch, state.Steps, state.BestIndex));
+        var spoilt = what switch
+        {
+            "epochs" => state with { Epochs = int.MaxValue },
+            "steps in the epoch" => state with { StepsInEpoch = 8, Steps = 15 },
+            "negative" => state with { StepsInEpoch = -1, Steps = 6 },
+            "steps" => state with { Steps = long.MaxValue },
+            "best index" => state with { BestIndex = 1 },
+            "no best" => state with { BestIndex = -1 },
+            "short" => state with { Vectors = state.Vectors.ToDictionary(v => v.Key, v => v.Key == "parameters" ? v.Value[..^1] : v.Value) },
+            _ => state with { Vectors = state.Vectors.Where(v => v.Key != "losses").ToDictionary() },
+        };
+        spoilt.Write(path);
+        using var folder = RunFolder.Open(output, restart: false);
+        var error = Assert.Throws<UserException>(() => Loop(new ToyTask(20), 4).Run(new RunContext(folder, Settings, null, CancellationToken.None)));
+        Assert.Contains("is damaged; delete", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TwoRunsCannotHoldOneFolder()
     {
