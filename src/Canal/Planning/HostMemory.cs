@@ -17,7 +17,7 @@ public sealed record HostMemory(ulong Program, ulong Reading, ulong Cells, ulong
 {
     private const ulong KiB = 1UL << 10, MiB = 1UL << 20;
     private const ulong WithDevice = 76 * MiB, WithoutDevice = 66 * MiB;
-    private const ulong AReader = 48 * MiB, MostReading = 7 * MiB, ReadingOfCell = KiB;
+    private const ulong AReader = 48 * MiB, MostReading = 13 * MiB, ReadingOfCell = KiB;
 
     // What each kind of job keeps of a cell, beside its name.
     private const ulong LabelsOfCell = 800, LearnedCell = 650, PretrainedCell = 120, ScoredCell = 600, FeaturesOfCell = 350;
