@@ -20,7 +20,7 @@ public sealed record HostMemory(ulong Program, ulong Reading, ulong Cells, ulong
     private const ulong AReader = 48 * MiB, MostReading = 13 * MiB, ReadingOfCell = KiB;
 
     // What each kind of job keeps of a cell, beside its name.
-    private const ulong LabelsOfCell = 800, LearnedCell = 650, PretrainedCell = 120, ScoredCell = 600, FeaturesOfCell = 350;
+    private const ulong LabelsOfCell = 450, LearnedCell = 650, PretrainedCell = 120, ScoredCell = 600, FeaturesOfCell = 350;
 
     /// <summary>With the process that reads a file beside it.</summary>
     public ulong WhileReading => Total + Reader;
