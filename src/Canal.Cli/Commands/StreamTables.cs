@@ -39,21 +39,22 @@ internal static class StreamTables
     private static void WriteVariants(TextWriter output, StreamMeasures measures) => TextTable.Write(
         output,
         ["variant", "seeds", "average accuracy", "incremental", "forgetting", "backward transfer", "average macro-F1", "forward transfer"],
-        measures.Means.Select(run =>
+        measures.Runs.GroupBy(run => run.Variant).Select(group =>
         {
-            var (accuracy, f1) = (run.Accuracy.Summarise(), run.MacroF1.Summarise());
+            var (accuracy, f1) = (group.Select(r => r.Accuracy.Summarise()).ToList(), group.Select(r => r.MacroF1.Summarise()).ToList());
             return (IReadOnlyList<string>)
             [
-                run.Variant,
-                measures.Runs.Count(r => r.Variant == run.Variant).ToString(CultureInfo.InvariantCulture),
-                Percent(accuracy.AverageAccuracy),
-                Percent(accuracy.AverageIncrementalAccuracy),
-                Percent(accuracy.Forgetting),
-                Percent(accuracy.BackwardTransfer),
-                Percent(f1.AverageAccuracy),
+                group.Key,
+                accuracy.Count.ToString(CultureInfo.InvariantCulture),
+                Spread(accuracy.Select(a => a.AverageAccuracy)),
+                Spread(accuracy.Select(a => a.AverageIncrementalAccuracy)),
+                Spread(accuracy.Select(a => a.Forgetting)),
+                Spread(accuracy.Select(a => a.BackwardTransfer)),
+                Spread(f1.Select(a => a.AverageAccuracy)),
                 "n/a",
             ];
-        }));
+        }),
+        measures.Runs.GroupBy(run => run.Variant).Any(group => group.Count() > 1) ? "Mean over the seeds and their standard deviation" : null);
 
     private static void WriteNovelty(TextWriter output, List<VariantScores> runs)
     {
@@ -90,6 +91,16 @@ internal static class StreamTables
     {
         var known = values.OfType<double>().ToList();
         return known.Count == 0 ? null : known.Average();
+    }
+
+    // Mean and, of several seeds, the standard deviation (divisor n - 1).
+    private static string Spread(IEnumerable<double?> shares)
+    {
+        var known = shares.OfType<double>().Where(double.IsFinite).ToList();
+        if (known.Count == 0) return "-";
+        var mean = known.Average();
+        var deviation = known.Count > 1 ? Math.Sqrt(known.Sum(v => (v - mean) * (v - mean)) / (known.Count - 1)) : 0;
+        return known.Count == 1 ? Percent(mean) : string.Create(CultureInfo.InvariantCulture, $"{Percent(mean)} ± {100 * deviation:F1}");
     }
 
     private static string Percent(double? share) => share is { } value && double.IsFinite(value) ? (100 * value).ToString("F1", CultureInfo.InvariantCulture) : "-";
