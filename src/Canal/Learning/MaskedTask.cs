@@ -75,7 +75,7 @@ internal sealed class MaskedTask : NetworkTask
     public override int TrainingCells => training.Length;
 
     /// <inheritdoc/>
-    public override (double Accuracy, double Loss) Validate(CancellationToken cancel)
+    protected override (double Accuracy, double Loss) ValidateCells(CancellationToken cancel)
     {
         if (validation.Length == 0) return (double.NaN, double.NaN);
         Device.Run(new Fill(validationSum, 0));

@@ -28,6 +28,7 @@ internal readonly record struct MicroBatch(int Cells, int StepCells, bool IsFirs
 /// </summary>
 internal abstract class NetworkTask : ITrainingTask, IDisposable
 {
+    private const int Validating = -1;
     private readonly ParameterSet parameters;
     private readonly Adam adam;
     private readonly GradientClipping? clipping;
@@ -36,6 +37,7 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     private readonly CapturedSteps steps;
     private readonly float[] counts;
     private readonly int batch;
+    private int lastCells;      // of a micro-batch; 0 before the first
 
     /// <summary>Prepares training of what trains in <paramref name="parameters"/> now.</summary>
     /// <param name="device">Where everything runs.</param>
@@ -80,6 +82,7 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
         for (var first = 0; first < cells.Length; first += batch)
         {
             var part = cells.Slice(first, Math.Min(batch, cells.Length - first));
+            MakeRoom(part.Length);
             var microBatch = new MicroBatch(part.Length, cells.Length, first == 0, first + part.Length == cells.Length);
             counts[step] += Load(part, microBatch, epoch);
             if (microBatch.IsLast) adam.Prepare(rate);
@@ -100,6 +103,14 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     /// <param name="slots">Where the losses go.</param>
     protected abstract void Accumulate(MicroBatch part, LossSlots slots);
 
+    // Batches of another size (the last of a pass), validation and what ran before take tensors of other sizes: without this the pool would hold
+    // the memory of all of them. On a card each recorded step keeps its own, and taking memory takes time.
+    private void MakeRoom(int cells)
+    {
+        if (cells != lastCells && Device.Kind == DeviceKind.Cpu) Device.Memory.Trim();
+        lastCells = cells;
+    }
+
     private void Compute(MicroBatch part)
     {
         if (part.IsFirst)
@@ -114,7 +125,14 @@ internal abstract class NetworkTask : ITrainingTask, IDisposable
     }
 
     /// <inheritdoc/>
-    public abstract (double Accuracy, double Loss) Validate(CancellationToken cancel);
+    public (double Accuracy, double Loss) Validate(CancellationToken cancel)
+    {
+        MakeRoom(Validating);
+        return ValidateCells(cancel);
+    }
+
+    /// <summary>Accuracy and mean loss over the validation cells; NaN without any.</summary>
+    protected abstract (double Accuracy, double Loss) ValidateCells(CancellationToken cancel);
 
     /// <inheritdoc/>
     public (double Loss, double Distillation) EpochLoss(int steps)

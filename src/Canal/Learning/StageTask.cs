@@ -78,7 +78,7 @@ internal sealed class StageTask : NetworkTask
     public override int TrainingCells => pool.Training.Length;
 
     /// <inheritdoc/>
-    public override (double Accuracy, double Loss) Validate(CancellationToken cancel)
+    protected override (double Accuracy, double Loss) ValidateCells(CancellationToken cancel)
     {
         if (pool.Validation.Length == 0) return (double.NaN, double.NaN);
         var (right, loss) = (0, 0.0);

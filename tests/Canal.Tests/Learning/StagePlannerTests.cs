@@ -42,6 +42,23 @@ public class StagePlannerTests
         Assert.True(limited.PeakBytes <= limit);
     }
 
+    [Theory]
+    [InlineData(14)]     // 22 to train on: 10, 10 and 2
+    [InlineData(16)]     // 26: 10, 10 and 6
+    public void AShortLastBatch_TakesNoMemoryBesideThatOfAFullOne(int cellsOfAType)
+    {
+        var settings = LearningSamples.Settings with { Batch = 10 };
+        var even = Peak(LearningSamples.Stage("even", 12, 0, 1));     // 20: 10 and 10
+        Assert.Equal(even, Peak(LearningSamples.Stage("odd", cellsOfAType, 0, 1)));
+
+        nuint Peak(StageCells cells)
+        {
+            using var device = new CpuDevice(new CpuOptions { Threads = 1 });
+            new StageTrainer(device).Learn(LearningSamples.Fresh(), cells, settings, StageCompany.Alone, new LearningContext());
+            return device.Memory.HighWater;
+        }
+    }
+
     private static AnnotationModel Learn(CpuDevice device, AnnotationModel previous, StageCells cells) =>
         new StageTrainer(device).Learn(previous, cells, LearningSamples.Settings, StageCompany.Alone, new LearningContext()).Model;
 }
