@@ -19,19 +19,19 @@ internal sealed record MemoryBudget(ulong Limit)
     {
         var free = plan(null);
         var beside = free.Host!.Total;
-        if (Limit > beside && Limit >= free.Host.WhileReading)
+        if (Limit > beside && Limit >= free.Host.MostWhileReading)
         {
             var pool = (nuint)(Limit - beside);
             if (free.PeakBytes <= pool || Fits(plan, pool) is not null) return pool;
         }
-        throw TooSmall(Math.Max(free.Host.WhileReading, beside + Smallest(plan, free)));
+        throw TooSmall(Math.Max(free.Host.MostWhileReading, beside + Smallest(plan, free)));
     }
 
     /// <summary>Refuses a job without a device that does not fit.</summary>
     /// <exception cref="UserException">It does not; the message says what does.</exception>
     public void Require(HostMemory need)
     {
-        if (need.WhileReading > Limit) throw TooSmall(need.WhileReading);
+        if (need.MostWhileReading > Limit) throw TooSmall(need.MostWhileReading);
     }
 
     /// <summary>Bounds the garbage collector's heap by what the pool and the program's own memory leave: it collects rather than grows.</summary>

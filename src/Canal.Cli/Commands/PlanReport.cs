@@ -53,7 +53,7 @@ internal static class PlanReport
     private static IEnumerable<IReadOnlyList<string>> Memory(JobPlan plan)
     {
         yield return plan.WorkerThreads > 0
-            ? ["process, at its peak", Sizes.Format(plan.ProcessBytes), "while it reads or while it computes, whichever is more; --memory-limit is compared with this"]
+            ? ["process, at its peak", Sizes.Format(plan.ProcessBytes), "while it reads or while it computes, whichever is more; where reading is, --memory-limit wants up to 6 MiB beyond"]
             : ["process, at its peak", Sizes.Format(plan.ProcessBytes), "in the machine's memory, beside the card's"];
         yield return ["pool, at its peak", Sizes.Format(plan.PeakBytes), plan.WorkerThreads > 0 ? "every tensor of the job" : "every tensor of the job, on the card; --memory-limit is compared with this"];
         yield return ["  parameters", Sizes.Format(4.0 * plan.Parameters), "within the peak"];

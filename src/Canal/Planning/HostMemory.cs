@@ -16,14 +16,17 @@ namespace Canal.Planning;
 public sealed record HostMemory(ulong Program, ulong Reading, ulong Cells, ulong Tokens, ulong Models, ulong Reader)
 {
     private const ulong KiB = 1UL << 10, MiB = 1UL << 20;
-    private const ulong WithDevice = 76 * MiB, WithoutDevice = 66 * MiB;
+    private const ulong WithDevice = 76 * MiB, WithoutDevice = 66 * MiB, BeforeDevice = 70 * MiB;
     private const ulong AReader = 48 * MiB, MostReading = 13 * MiB, ReadingOfCell = KiB;
 
     // What each kind of job keeps of a cell, beside its name.
     private const ulong LabelsOfCell = 450, LearnedCell = 650, PretrainedCell = 120, ScoredCell = 600, FeaturesOfCell = 350;
 
-    /// <summary>With the process that reads a file beside it.</summary>
-    public ulong WhileReading => Total + Reader;
+    /// <summary>With the process that reads a file beside it, as expected: what computing brings with it is not there yet.</summary>
+    public ulong WhileReading => Total - Program + Math.Min(Program, BeforeDevice) + Reader;
+
+    /// <summary>With the process that reads a file beside it, for a limit that must be kept: a few MiB more than is expected.</summary>
+    public ulong MostWhileReading => Total + Reader;
 
     /// <summary>Bytes of a cell's names and selections while its file is open.</summary>
     internal const ulong NamesOfCell = 300;

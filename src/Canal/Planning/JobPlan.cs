@@ -64,7 +64,7 @@ public sealed record JobPlan
     public required HostMemory Host { get; init; }
 
     /// <summary>Most resident memory of the program: while it reads, with the process that reads the file; or while it computes, with the pool (on a card that lies elsewhere).</summary>
-    public ulong ProcessBytes => Host.Total + Math.Max(Host.Reader, WorkerThreads == 0 ? 0 : PeakBytes);
+    public ulong ProcessBytes => Math.Max(Host.WhileReading, Host.Total + (WorkerThreads == 0 ? 0 : PeakBytes));
 
     /// <summary>Parts of the job, in order.</summary>
     public required IReadOnlyList<PlannedPhase> Phases { get; init; }
