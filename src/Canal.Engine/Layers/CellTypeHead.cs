@@ -26,14 +26,20 @@ public sealed class CellTypeHead
     /// <summary>Name of the prototypes' bias, [K].</summary>
     public const string PrototypeBiasName = "to_out.fc3.bias";
 
+    /// <summary>Name of the filter over the width, [1, 1, 1, C].</summary>
+    public const string FilterName = "to_out.conv1.weight";
+
+    /// <summary>Name of the filter's bias, [1].</summary>
+    public const string FilterBiasName = "to_out.conv1.bias";
+
     private readonly Parameter filter, filterBias;
     private readonly Linear first, second, third;
 
     /// <summary>The head over its parameters; <see cref="Specify"/> lists them.</summary>
     public CellTypeHead(ParameterSet parameters)
     {
-        filter = parameters["to_out.conv1.weight"];
-        filterBias = parameters["to_out.conv1.bias"];
+        filter = parameters[FilterName];
+        filterBias = parameters[FilterBiasName];
         first = new Linear(parameters, "to_out.fc1");
         second = new Linear(parameters, "to_out.fc2");
         third = new Linear(parameters, "to_out.fc3");
@@ -53,8 +59,8 @@ public sealed class CellTypeHead
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(types);
         ParameterSpecification[] filter =
         [
-            new("to_out.conv1.weight", new Shape(1, 1, 1, geometry.Width), ParameterGroup.Head, Initialisation.Linear(geometry.Width)),
-            new("to_out.conv1.bias", new Shape(1), ParameterGroup.Head, Initialisation.Linear(geometry.Width)),
+            new(FilterName, new Shape(1, 1, 1, geometry.Width), ParameterGroup.Head, Initialisation.Linear(geometry.Width)),
+            new(FilterBiasName, new Shape(1), ParameterGroup.Head, Initialisation.Linear(geometry.Width)),
         ];
         return filter
             .Concat(Linear.Specify("to_out.fc1", geometry.Positions, manifold, ParameterGroup.Head))

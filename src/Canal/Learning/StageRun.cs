@@ -81,6 +81,7 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         var step = new StepSettings(settings.Batch, steps, settings.Smoothing, distillation, settings.MaximumGradientNorm);
         var reserve = StepMemory.Of(device, model, input.Trainable, step, Caches, teacher: distillation > 0).Bytes;
         using var prefix = Caches ? PrefixCache(pool, reserve, run) : null;
+        if (input.Previous.Count == 0) HeadStart.Settle(network, pool, prefix);
         using var teacher = distillation > 0 ? TeacherCache(pool, prefix, reserve, run) : null;
         var schedule = RateSchedule.For(settings.Schedule, settings.Rate, steps, settings.MaxEpochs);
         Say(run, $"{pool.Training.Length} training and {pool.Validation.Length} validation cells, {steps} steps an epoch; {schedule.Description}");
@@ -88,10 +89,19 @@ internal sealed class StageRun(CellTypeNetwork network, AnnotationModel model, S
         var budget = new LoopBudget(settings.Batch, steps, settings.MaxEpochs, settings.Patience, Rehearses ? 1 : input.Budget?.Epochs);
         var loop = new TrainingLoop(WatchedTask.Of(task, Watcher), budget, schedule, settings.Seed, input.Stage);
         loop.Run(run);
+        SayIfNothingWasLearned(pool, loop.BestEpoch, run);
         var outputs = Outputs(pool, prefix, run);
         return new StageOutcome(
             Rehearses ? bank : NewBank(candidates, stageCells, outputs), Rehearses ? null : Calibrate(pool, outputs), loop.History, loop.BestEpoch,
             schedule.Description, pool.Training.Length, pool.Validation.Length, steps);
+    }
+
+    private void SayIfNothingWasLearned(StagePool pool, EpochRecord best, RunContext run)
+    {
+        if (Rehearses || pool.Validation.Length == 0) return;
+        var most = pool.Validation.GroupBy(cell => pool.Labels[cell]).MaxBy(group => group.Count())!;
+        if (most.Count() == pool.Validation.Length || best.ValidationAccuracy * pool.Validation.Length > most.Count() + 0.5) return;
+        Say(run, $"nothing was learned: {best.ValidationAccuracy:P1} of the validation cells are right, no more than by calling every cell {library.Names[most.Key]}. Try more epochs, another --rate or another --seed");
     }
 
     // The pool: earlier stages' cells (joint only), the stage's, then the bank's.

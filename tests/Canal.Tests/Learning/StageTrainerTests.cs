@@ -196,16 +196,6 @@ public sealed class StageTrainerTests : IDisposable
         return File.ReadAllBytes(temporary["bytes.safetensors"]);
     }
 
-    private sealed class Sayings : IProgress<LearningProgress>
-    {
-        public List<string> Lines { get; } = [];
-
-        public void Report(LearningProgress value)
-        {
-            if (value.Message is { } line) Lines.Add(line);
-        }
-    }
-
     private sealed class Stopper(CancellationTokenSource cancel, int after) : IProgress<LearningProgress>
     {
         private int reports;
