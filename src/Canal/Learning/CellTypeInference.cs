@@ -50,6 +50,16 @@ internal sealed class CellTypeInference : IDisposable
         return output;
     }
 
+    /// <summary>Forward to the encoder's output y, [BatchCells·T, C].</summary>
+    public Variable ForwardEncoder(ICellTokens tokens, ReadOnlySpan<int> cells)
+    {
+        var pass = new EncoderPass(BatchCells);
+        var input = Prefix is null ? Embedded(tokens, cells, pass) : Cached(cells);
+        var y = network.Encoder.Forward(tape, input, pass, network.Encoder.FrozenBlocks);
+        input.Release();
+        return y;
+    }
+
     /// <summary>Forward to the input of the first block that trains, [BatchCells, T·C].</summary>
     public Variable ForwardPrefix(ICellTokens tokens, ReadOnlySpan<int> cells) => Embedded(tokens, cells, new EncoderPass(BatchCells));
 
