@@ -86,6 +86,21 @@ public abstract class Device : IDisposable
         return values;
     }
 
+    /// <summary>
+    /// Begins to copy a tensor to the host, after all work on it, and returns: the device goes on with what is asked for next. The tensor must not be written to
+    /// before <see cref="Collect"/> has returned its values; every read that was begun must be collected.
+    /// </summary>
+    public PendingRead ReadLater(Tensor from) => new(from, BeginCopyToHost(from));
+
+    /// <summary>Waits for a copy that was begun; the counts must agree.</summary>
+    public void Collect<T>(PendingRead read, Span<T> values) where T : unmanaged => EndCopyToHost(MemoryMarshal.AsBytes(values), read);
+
+    /// <summary>Begins a copy that <see cref="EndCopyToHost"/> ends; 0 where nothing is done before that.</summary>
+    private protected virtual nint BeginCopyToHost(Tensor from) => 0;
+
+    /// <summary>Ends a copy.</summary>
+    private protected virtual void EndCopyToHost(Span<byte> to, PendingRead read) => CopyToHost(to, read.From);
+
     /// <summary>Seconds that the device takes for what <paramref name="run"/> asks of it, and waits for: on a card between two marks on it, so that the host's part does not count.</summary>
     public virtual double Seconds(Action run)
     {

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Canal.Data;
 using Canal.Engine.Devices;
-using Canal.Engine.Layers;
+using Canal.Engine.Tensors;
 using Canal.Learning;
 using Canal.Models;
 
@@ -33,7 +33,6 @@ public sealed class Annotator : IDisposable
     private readonly AnnotationModel model;
     private readonly CellTypeNetwork network;
     private readonly CellTypeInference inference;
-    private readonly PredictionBuffers predictions;
 
     /// <summary>Uploads a model.</summary>
     /// <exception cref="UserException">It is a base model.</exception>
@@ -42,7 +41,6 @@ public sealed class Annotator : IDisposable
         this.model = model;
         network = new CellTypeNetwork(device, model);
         inference = new CellTypeInference(network);
-        predictions = new PredictionBuffers(device, inference.BatchCells);
     }
 
     /// <summary>Annotates cells that were prepared with the model's panel (low-quality ones kept, to lose no cell).</summary>
@@ -74,33 +72,28 @@ public sealed class Annotator : IDisposable
             Rule = rule,
         };
         var whole = detector is null ? new WholeFile(new float[checked(types * n)], new float[checked(network.ManifoldWidth * n)]) : null;
+        var run = new Run(result, detector, whole, cells.Tokens);
         var tokens = new StoredTokens(cells.Tokens);
         var batch = Enumerable.Range(0, n).ToArray();
-        var logits = new float[types * inference.BatchCells];
         var clock = Stopwatch.StartNew();
         var last = TimeSpan.Zero;
+        // The device works on a micro-batch while the host looks at the one before.
+        using BatchResults even = NewResults(whole is not null), odd = NewResults(whole is not null);
+        var (current, before) = (even, odd);
         for (var first = 0; first < n; first += inference.BatchCells)
         {
             cancel.ThrowIfCancellationRequested();
-            var count = Math.Min(inference.BatchCells, n - first);
-            var output = inference.Forward(tokens, batch.AsSpan(first, count));
-            Keep(result, output, first, count, settings.Temperature);
-            network.Device.Read<float>(logits, output.Logits.Value);
-            for (var i = 0; detector is not null && i < count; i++)
-            {
-                result.Novelty[first + i] = detector.Score(
-                    logits.AsSpan(i * types, types), result.Representations.AsSpan((first + i) * width, width), cells.Tokens.Positions(first + i), cells.Tokens.Bins(first + i));
-            }
-            if (whole is not null)
-            {
-                logits.AsSpan(0, count * types).CopyTo(whole.Logits.AsSpan(first * types));
-                network.Device.Read<float>(whole.Manifolds.AsSpan(first * network.ManifoldWidth, count * network.ManifoldWidth), output.Manifold.Value.Slice(0, count));
-            }
+            var output = inference.Forward(tokens, batch.AsSpan(first, Math.Min(inference.BatchCells, n - first)));
+            ReadOnlySpan<Tensor> wanted = [output.Logits.Value, output.Representation.Value, output.Manifold.Value];
+            current.Take(output.Logits.Value, (float)settings.Temperature, wanted[..(whole is null ? 2 : 3)]);
             inference.End();
+            if (first > 0) Keep(run, before, first - inference.BatchCells);
+            (current, before) = (before, current);
             if (progress is null || clock.Elapsed - last < ReportEvery) continue;
             last = clock.Elapsed;
-            progress.Report(new LearningProgress(LearningPhase.Annotation, first + count, n, (first + count) / last.TotalSeconds, 0, double.NaN, double.NaN, null));
+            progress.Report(new LearningProgress(LearningPhase.Annotation, first, n, first / last.TotalSeconds, 0, double.NaN, double.NaN, null));
         }
+        if (n > 0) Keep(run, before, (n - 1) / inference.BatchCells * inference.BatchCells);
         if (whole is not null)
         {
             var scored = FileNovelty.Score(whole.Logits, whole.Manifolds, model.HeadLayers(), settings.Temperature, settings.Seed);
@@ -113,18 +106,39 @@ public sealed class Annotator : IDisposable
     public void Dispose()
     {
         inference.Dispose();
-        predictions.Dispose();
         network.Dispose();
     }
 
-    private void Keep(AnnotationResult result, CellTypeOutput output, int first, int count, double temperature)
+    private BatchResults NewResults(bool wholeFile)
     {
-        var predicted = predictions.Run(output.Logits.Value, (float)temperature);
-        predicted.Types.AsSpan(0, 3 * count).CopyTo(result.Best.AsSpan(3 * first));
-        predicted.Probabilities.AsSpan(0, 3 * count).CopyTo(result.Probabilities.AsSpan(3 * first));
-        predicted.Energy.AsSpan(0, count).CopyTo(result.Energy.AsSpan(first));
-        network.Device.Read<float>(result.Representations.AsSpan(first * result.Width, count * result.Width), output.Representation.Value.Slice(0, count));
+        var (types, width) = (network.Types, network.RepresentationWidth);
+        return wholeFile
+            ? new BatchResults(network.Device, inference.BatchCells, types, width, network.ManifoldWidth)
+            : new BatchResults(network.Device, inference.BatchCells, types, width);
+    }
+
+    private void Keep(Run run, BatchResults batch, int first)
+    {
+        batch.Collect();
+        var (result, types, width) = (run.Result, network.Types, network.RepresentationWidth);
+        var count = Math.Min(batch.Cells, result.Energy.Length - first);
+        batch.Types[..(3 * count)].CopyTo(result.Best.AsSpan(3 * first));
+        batch.Probabilities[..(3 * count)].CopyTo(result.Probabilities.AsSpan(3 * first));
+        batch.Energy[..count].CopyTo(result.Energy.AsSpan(first));
+        var logits = batch.Rows(0);
+        var representations = batch.Rows(1);
+        representations[..(count * width)].CopyTo(result.Representations.AsSpan(first * width));
+        for (var i = 0; run.Detector is { } detector && i < count; i++)
+        {
+            result.Novelty[first + i] = detector.Score(
+                logits.Slice(i * types, types), representations.Slice(i * width, width), run.Tokens.Positions(first + i), run.Tokens.Bins(first + i));
+        }
+        if (run.Whole is not { } whole) return;
+        logits[..(count * types)].CopyTo(whole.Logits.AsSpan(first * types));
+        batch.Rows(2)[..(count * network.ManifoldWidth)].CopyTo(whole.Manifolds.AsSpan(first * network.ManifoldWidth));
     }
 
     private sealed record WholeFile(float[] Logits, float[] Manifolds);
+
+    private sealed record Run(AnnotationResult Result, NoveltyDetector? Detector, WholeFile? Whole, TokenStore Tokens);
 }

@@ -52,7 +52,7 @@ internal sealed class StageTask : NetworkTask
     private readonly CellTypeInference inference;
     private readonly SparseBatch? sparse;
     private readonly Tensor prefixRows, labels, rowLosses, teacherRows, validationLosses, validationLabels;
-    private readonly PredictionBuffers predictions;
+    private readonly BatchResults predictions;
     private readonly int[] poolCells, labelBuffer;
     private Tensor tokens;
 
@@ -68,7 +68,7 @@ internal sealed class StageTask : NetworkTask
         rowLosses = device.Allocate(new Shape(batch));
         if (teacher is not null) teacherRows = device.Allocate(new Shape(batch, network.RepresentationWidth));
         inference = new CellTypeInference(network, prefix);
-        predictions = new PredictionBuffers(device, inference.BatchCells);
+        predictions = new BatchResults(device, inference.BatchCells);
         validationLosses = device.Allocate(new Shape(inference.BatchCells));
         validationLabels = device.Allocate(DType.Int32, new Shape(inference.BatchCells));
         (poolCells, labelBuffer) = (new int[batch], new int[Math.Max(batch, inference.BatchCells)]);
@@ -90,11 +90,12 @@ internal sealed class StageTask : NetworkTask
             Device.Write<int>(validationLabels, labelBuffer.AsSpan(0, inference.BatchCells));
             var logits = inference.Forward(pool.Tokens, cells).Logits.Value;
             Device.Run(new CrossEntropyForward(validationLosses, logits, validationLabels, (float)settings.Smoothing));
-            var predicted = predictions.Run(logits, NoveltyTemperature);
+            predictions.Take(logits, NoveltyTemperature);
+            predictions.Collect();
             foreach (var value in Device.Read<float>(validationLosses.Slice(0, cells.Length))) loss += value;
             for (var i = 0; i < cells.Length; i++)
             {
-                if (predicted.Types[3 * i] == labelBuffer[i]) right++;
+                if (predictions.Types[3 * i] == labelBuffer[i]) right++;
             }
             inference.End();
         }

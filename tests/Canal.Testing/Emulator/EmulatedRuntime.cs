@@ -16,6 +16,8 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     private readonly Dictionary<string, AccessCounts> counts = [];
     private readonly EmulatorOptions options;
     private List<Action>? captured;
+    private readonly Dictionary<nint, (nint From, int Bytes)> reads = [];
+    private nint begunReads;
     private nuint allocated;
     private long marks;
 
@@ -139,6 +141,22 @@ public sealed unsafe class EmulatedRuntime : ICudaRuntime
     {
         ForbidInCapture("copy to the host");
         new Span<byte>((void*)from, to.Length).CopyTo(to);
+    }
+
+    /// <inheritdoc/>
+    public nint BeginCopyToHost(nint from, nuint bytes)
+    {
+        ForbidInCapture("copy to the host");
+        reads.Add(++begunReads, (from, (int)bytes));
+        return begunReads;
+    }
+
+    /// <inheritdoc/>
+    public void EndCopyToHost(nint copy, Span<byte> to)
+    {
+        // As late as a card may do it: what was written to meanwhile arrives changed.
+        if (!reads.Remove(copy, out var begun) || begun.Bytes != to.Length) throw new InvalidOperationException($"No copy of {to.Length} bytes is under way by this number.");
+        new Span<byte>((void*)begun.From, to.Length).CopyTo(to);
     }
 
     /// <inheritdoc/>

@@ -34,13 +34,15 @@ public abstract class GoldenEndToEndTests(TestDevice kind)
         using var network = Load(device, "stage2_final_weights");
         var tokens = new BinnedTokens(test.Floats("expression"), Genes);
         using var inference = new CellTypeInference(network);
-        using var predictions = new PredictionBuffers(device, inference.BatchCells);
+        using var predictions = new BatchResults(device, inference.BatchCells);
         var predicted = new List<int>();
         var cells = Enumerable.Range(0, tokens.Count).ToArray();
         for (var first = 0; first < cells.Length; first += inference.BatchCells)
         {
             var count = Math.Min(inference.BatchCells, cells.Length - first);
-            var types = predictions.Run(inference.Forward(tokens, cells.AsSpan(first, count)).Logits.Value, 0.8f).Types;
+            predictions.Take(inference.Forward(tokens, cells.AsSpan(first, count)).Logits.Value, 0.8f);
+            predictions.Collect();
+            var types = predictions.Types;
             for (var i = 0; i < count; i++) predicted.Add(types[3 * i]);
             inference.End();
         }

@@ -130,6 +130,14 @@ public sealed class CudaDevice : Device
         if (!to.IsEmpty) Runtime.CopyToHost(to, from.Address);
     }
 
+    private protected override nint BeginCopyToHost(Tensor from) => from.Count == 0 ? 0 : Runtime.BeginCopyToHost(from.Address, from.Bytes);
+
+    private protected override void EndCopyToHost(Span<byte> to, PendingRead read)
+    {
+        RequireBytes(read.From, to.Length);
+        if (!to.IsEmpty) Runtime.EndCopyToHost(read.Copy, to);
+    }
+
     /// <inheritdoc/>
     public override double Seconds(Action run)
     {

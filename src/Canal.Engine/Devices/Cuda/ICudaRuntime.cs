@@ -39,6 +39,12 @@ public interface ICudaRuntime : IMemorySource, IDisposable
     /// <summary>Copies device memory to the host and waits for it.</summary>
     void CopyToHost(Span<byte> to, nint from);
 
+    /// <summary>Begins to copy device memory to the host, in order, and returns; the copy's number, for <see cref="EndCopyToHost"/>.</summary>
+    nint BeginCopyToHost(nint from, nuint bytes);
+
+    /// <summary>Waits for a copy that was begun, and takes its bytes: as many as it was begun with.</summary>
+    void EndCopyToHost(nint copy, Span<byte> to);
+
     /// <summary>Copies within the device, in order.</summary>
     void CopyOnDevice(nint to, nint from, nuint bytes);
 

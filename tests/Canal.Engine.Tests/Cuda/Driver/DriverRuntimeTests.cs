@@ -28,7 +28,7 @@ public sealed class DriverRuntimeTests : IDisposable
     public void WhatIsCopiedInPartsComesBackWhole()
     {
         using var runtime = Open();
-        var bytes = new byte[(5 << 20) + 77];
+        var bytes = new byte[(17 << 20) + 77]; // more than the ring holds
         new System.Random(3).NextBytes(bytes);
         var there = runtime.Allocate((nuint)bytes.Length);
         runtime.CopyToDevice(there, bytes);
@@ -36,6 +36,34 @@ public sealed class DriverRuntimeTests : IDisposable
         runtime.CopyToHost(back, there);
         Assert.True(bytes.AsSpan().SequenceEqual(back));
         runtime.Free(there, (nuint)bytes.Length);
+    }
+
+    [SkippableFact]
+    public void ReadsThatWereBegunAreCollectedInAnyOrder_AndTheirMemoryIsUsedAgain()
+    {
+        using var runtime = Open();
+        var there = runtime.Allocate(64);
+        runtime.CopyToDevice(there, MemoryMarshal.AsBytes<float>([1, 2, 3, 4]));
+        _ = fake.Calls();
+        for (var round = 0; round < 3; round++)
+        {
+            var (first, second) = (runtime.BeginCopyToHost(there, 8), runtime.BeginCopyToHost(there + 4, 12));
+            var (one, two) = (new float[2], new float[3]);
+            Assert.Throws<ArgumentException>(() => runtime.EndCopyToHost(second, new byte[8]));
+            runtime.EndCopyToHost(second, MemoryMarshal.AsBytes(two.AsSpan()));
+            runtime.EndCopyToHost(first, MemoryMarshal.AsBytes(one.AsSpan()));
+            Assert.Equal([1f, 2f], one);
+            Assert.Equal([2f, 3f, 4f], two);
+            Assert.ThrowsAny<Exception>(() => runtime.EndCopyToHost(first, new byte[8]));
+        }
+        var calls = fake.Calls();
+        Assert.Equal(2, calls.Count(call => call.StartsWith("cuMemHostAlloc", StringComparison.Ordinal)));
+        Assert.DoesNotContain(calls, call => call.StartsWith("cuStreamSynchronize", StringComparison.Ordinal));
+        runtime.BeginCapture();
+        Assert.Throws<InvalidOperationException>(() => runtime.BeginCopyToHost(there, 8));
+        runtime.AbortCapture();
+        _ = runtime.BeginCopyToHost(there, 8); // never collected: closing the runtime gives it back
+        runtime.Free(there, 64);
     }
 
     [SkippableFact]

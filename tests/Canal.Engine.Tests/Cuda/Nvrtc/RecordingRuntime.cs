@@ -48,6 +48,10 @@ internal sealed class RecordingRuntime(int architecture, int multiprocessors) : 
 
     public void CopyToHost(Span<byte> to, nint from) => to.Clear();
 
+    public nint BeginCopyToHost(nint from, nuint bytes) => 0;
+
+    public void EndCopyToHost(nint copy, Span<byte> to) => to.Clear();
+
     public void CopyOnDevice(nint to, nint from, nuint bytes) { }
 
     public void Synchronise() { }

@@ -10,7 +10,8 @@ namespace Canal.Engine.Devices.Cuda.Driver;
 /// <summary>A real card: the CUDA driver, kernels compiled by NVRTC, products by cuBLAS, all on one stream.</summary>
 /// <remarks>
 /// Sums of products do not change from run to run: one stream, a workspace of cuBLAS's own, a stated compute type. Host memory goes through
-/// <see cref="PinnedRing"/>, so that the host prepares the next batch while the card works on this one.
+/// <see cref="PinnedRing"/> and comes back through <see cref="PinnedReads"/>, so that the host prepares the next batch and looks at the one before
+/// while the card works on this one.
 /// </remarks>
 public sealed class DriverRuntime : ICudaRuntime
 {
@@ -25,6 +26,7 @@ public sealed class DriverRuntime : ICudaRuntime
     private readonly CudaMemory workspace;
     private readonly CublasHandle cublas;
     private readonly PinnedRing ring;
+    private readonly PinnedReads reads;
     private readonly KernelImages images;
     private readonly Dictionary<KernelProgram, CudaModule> modules = [];
     private readonly Dictionary<nint, CudaMemory> blocks = [];
@@ -43,6 +45,7 @@ public sealed class DriverRuntime : ICudaRuntime
             workspace = context.Allocate(WorkspaceBytes);
             cublas = CublasHandle.Create(cublasLibrary, stream, workspace);
             ring = new PinnedRing(context, stream);
+            reads = new PinnedReads(context, stream);
         }
         catch
         {
@@ -159,6 +162,16 @@ public sealed class DriverRuntime : ICudaRuntime
     }
 
     /// <inheritdoc/>
+    public nint BeginCopyToHost(nint from, nuint bytes)
+    {
+        if (capturing) throw new InvalidOperationException("A copy to the host in a captured step.");
+        return reads.Begin(from, checked((int)bytes));
+    }
+
+    /// <inheritdoc/>
+    public void EndCopyToHost(nint copy, Span<byte> to) => reads.End(copy, to);
+
+    /// <inheritdoc/>
     public void CopyOnDevice(nint to, nint from, nuint bytes) => stream.CopyOnDevice(to, from, bytes);
 
     /// <inheritdoc/>
@@ -220,6 +233,7 @@ public sealed class DriverRuntime : ICudaRuntime
     /// <summary>Closes everything; memory that is still allocated too.</summary>
     public void Dispose()
     {
+        reads.Dispose();
         ring.Dispose();
         cublas.Dispose();
         workspace.Dispose();
