@@ -73,10 +73,12 @@ public sealed class BenchCommandTests
         var precision = Assert.Single(JsonDocument.Parse(run.Out).RootElement.GetProperty("precisions").EnumerateArray());
         Assert.Equal(("fp32", 1.0), (precision.GetProperty("precision").GetString(), precision.GetProperty("agreement").GetDouble()));
         foreach (var block in precision.GetProperty("blocks").EnumerateArray()) Assert.InRange(block.GetProperty("attention").GetProperty("rms").GetDouble(), 1e-9, 1e-5);
+        foreach (var gradient in precision.GetProperty("gradients").EnumerateArray()) Assert.InRange(gradient.GetProperty("error").GetProperty("rms").GetDouble(), 1e-9, 1e-4);
+        Assert.Equal(JsonValueKind.Null, precision.GetProperty("labels").ValueKind);
 
         run = CommandLineRun.Of(command);
         Assert.True(run.Code == ExitCodes.Done, run.Error);
-        foreach (var words in (string[])["block 1", "100.00 %", "one precision"]) Assert.Contains(words, run.Out, StringComparison.Ordinal);
+        foreach (var words in (string[])["block 1", "gene embedding", "rms of rounding", "100.00 %", "one precision"]) Assert.Contains(words, run.Out, StringComparison.Ordinal);
         CommandLineRun.Of([.. command, "--label", "cell_type"]).AssertRefused("--label");
         CommandLineRun.Of([.. command, "--precision", "fp32"]).AssertRefused("--precision");
     }

@@ -44,7 +44,21 @@ internal static class AccuracyReport
             p.Others.Count.ToString(CultureInfo.InvariantCulture),
             p.Correct is { } correct ? Percent(correct) : "not labelled",
         ]));
+        TextTable.Write(output, ["precision", "trains", "gradient of", "largest", "rms", "rms of rounding", "units switched", "worst parameter", "its rms"], result.Precisions.SelectMany(p => p.Gradients.Select(g => (IReadOnlyList<string>)
+        [
+            p.Precision,
+            g.Trains,
+            g.Group,
+            Error(g.Error.Largest),
+            Error(g.Error.Rms),
+            Error(g.Rounding.Rms),
+            Invariant($"{g.Switched} / {g.SwitchedByRounding}"),
+            g.WorstParameter,
+            Error(g.WorstRms),
+        ])));
         output.WriteLine("Errors against float64, of the whole run up to there. largest: largest difference / largest value; rms: of the differences / of the values. attention: what it adds to the residual stream; block: the stream behind it.");
+        output.WriteLine("Gradients are of the mean label-smoothed cross-entropy of the cells in float64. rms of rounding: a float64 model that rounds what the precision stores between operations and what its products take; sums, and what a kernel rounds inside, are exact in it. units switched: units of the head's ReLUs that are on or off otherwise than in float64, here / in the rounded model; the gradient jumps there.");
+        foreach (var precision in result.Precisions.Where(p => p.Labels is not null)) output.WriteLine(Invariant($"{precision.Precision}: {precision.Labels}"));
         foreach (var precision in result.Precisions.Where(p => p.Others.Count > 0))
         {
             output.WriteLine(Invariant($"{precision.Precision}: cells with another label than in fp32, and the two largest logits' difference there (median of all cells {result.MedianMargin:F3})"));

@@ -33,12 +33,12 @@ internal sealed class AccuracyRun(BenchCommand options)
         return ExitCodes.Done;
     }
 
-    private List<(string, Func<Device>)> Precisions()
+    private List<(CudaPrecision, Func<Device>)> Precisions()
     {
         using var first = options.OpenDevice();
-        if (first is not CudaDevice card) return [(CudaPrecision.Fp32.Name, () => Open(CudaPrecision.Fp32))];
+        if (first is not CudaDevice card) return [(CudaPrecision.Fp32, () => Open(CudaPrecision.Fp32))];
         var architecture = card.Runtime.Architecture;
-        return [.. CudaPrecision.All.Where(p => p.Fits(architecture)).Select(p => (p.Name, (Func<Device>)(() => Open(p))))];
+        return [.. CudaPrecision.All.Where(p => p.Fits(architecture)).Select(p => (p, (Func<Device>)(() => Open(p))))];
     }
 
     private Device Open(CudaPrecision precision)

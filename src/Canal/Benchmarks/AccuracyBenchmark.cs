@@ -1,6 +1,7 @@
 using Canal.Data;
 using Canal.Engine.Autograd;
 using Canal.Engine.Devices;
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Layers;
 using Canal.Learning;
 using Canal.Models;
@@ -8,16 +9,16 @@ using Canal.Models;
 namespace Canal.Benchmarks;
 
 /// <summary>
-/// Measures what each precision of a device is worth on a trained model's own activations: block by block and in the logits against float64,
-/// and label by label against float32.
+/// Measures what each precision of a device is worth on a trained model's own activations: block by block, in the logits and in the gradient against
+/// float64, and label by label against float32.
 /// </summary>
 public static class AccuracyBenchmark
 {
-    /// <summary>Cells that are computed in float64 unless told otherwise: each takes seconds at scBERT's size.</summary>
+    /// <summary>Cells that are computed in float64 unless told otherwise: each takes seconds at scBERT's size, and again for the gradient of every precision.</summary>
     public const int DefaultTruthCells = 4;
 
     /// <summary>Runs the model in every precision.</summary>
-    /// <param name="devices">Name of each precision and how to open the device with it; the first is float32.</param>
+    /// <param name="devices">Each precision and how to open the device with it; the first is float32.</param>
     /// <param name="model">A trained annotation model.</param>
     /// <param name="cells">Cells prepared for the model.</param>
     /// <param name="truthCells">How many of them, from the first, to compute in float64 too: at most a micro-batch.</param>
@@ -25,7 +26,7 @@ public static class AccuracyBenchmark
     /// <param name="stop">Stops between two batches.</param>
     /// <exception cref="UserException">It is a base model, or there are no cells.</exception>
     public static AccuracyResult Run(
-        IReadOnlyList<(string Precision, Func<Device> Open)> devices, AnnotationModel model, PreparedCells cells, int truthCells,
+        IReadOnlyList<(CudaPrecision Precision, Func<Device> Open)> devices, AnnotationModel model, PreparedCells cells, int truthCells,
         IProgress<LearningProgress>? progress, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(devices);
@@ -35,23 +36,28 @@ public static class AccuracyBenchmark
         if (cells.Count == 0) throw new UserException("there are no cells to measure accuracy with");
         truthCells = Math.Clamp(truthCells, 1, Math.Min(cells.Count, CellTypeInference.BatchFor(model.Configuration.Encoder())));
         Say("the model in float64");
-        var truth = Truth(model, cells, truthCells, stop);
         var labels = KnownLabels(model, cells);
+        var exact = new ModelInFloat64(model);
+        var runs = Runs(exact, cells, truthCells, stop);
+        var truth = Truth(runs, model.Configuration.Blocks);
+        var gradients = new GradientAccuracyRun(model, exact, cells, runs, labels, stop);
         var results = new List<PrecisionAccuracy>();
         float[]? reference = null;
         var (types, description) = (model.Library.Count, "");
         foreach (var (precision, open) in devices)
         {
-            Say($"the model in {precision}");
+            Say($"the model in {precision.Name}");
             using var device = open();
             if (reference is null) description = device.Description;
             using var network = new CellTypeNetwork(device, model);
             var blocks = Blocks(network, cells, truth, stop);
             var logits = Logits(network, cells, stop);
             reference ??= logits;
+            var others = Others(model, cells, reference, logits);
             results.Add(new PrecisionAccuracy(
-                precision, blocks, RelativeError.Of(logits.AsSpan(0, truthCells * types), truth.Logits), Share(cells.Count, c => Best(logits, types, c) == Best(reference, types, c)),
-                labels.Any(l => l >= 0) ? Share(cells.Count, c => Best(logits, types, c) == labels[c], c => labels[c] >= 0) : null, Others(model, cells, reference, logits)));
+                precision.Name, blocks, RelativeError.Of(logits.AsSpan(0, truthCells * types), truth.Logits), Share(cells.Count, c => Best(logits, types, c) == Best(reference, types, c)),
+                labels.Any(l => l >= 0) ? Share(cells.Count, c => Best(logits, types, c) == labels[c], c => labels[c] >= 0) : null, others,
+                gradients.Measure(network, precision, stop), LabelAgreement.NeededFor(precision) is { } needed ? new LabelAgreement(needed, cells.Count, others.Count) : null));
         }
         var margins = Enumerable.Range(0, cells.Count).Select(c => Margin(reference!, types, c)).Order().ToArray();
         return new AccuracyResult(description, cells.Count, truthCells, margins[margins.Length / 2], results);
@@ -59,25 +65,24 @@ public static class AccuracyBenchmark
         void Say(string what) => progress?.Report(LearningProgress.Say(what));
     }
 
-    private static ModelTruth Truth(AnnotationModel model, PreparedCells cells, int count, CancellationToken stop)
+    private static RunInFloat64[] Runs(ModelInFloat64 float64, PreparedCells cells, int count, CancellationToken stop)
     {
-        var float64 = new ModelInFloat64(model);
-        var tokens = new byte[cells.Tokens.Length];
-        var (attention, blocks, logits) = (new List<double>[model.Configuration.Blocks], new List<double>[model.Configuration.Blocks], new List<double>());
-        for (var block = 0; block < blocks.Length; block++) (attention[block], blocks[block]) = ([], []);
+        var (runs, tokens) = (new RunInFloat64[count], new byte[cells.Tokens.Length]);
         for (var cell = 0; cell < count; cell++)
         {
             stop.ThrowIfCancellationRequested();
             cells.Tokens.Expand(cell, tokens);
-            var run = float64.Run(tokens);
-            logits.AddRange(run.Logits);
-            for (var block = 0; block < blocks.Length; block++)
-            {
-                attention[block].AddRange(run.Attention[block]);
-                blocks[block].AddRange(run.Blocks[block]);
-            }
+            runs[cell] = float64.Run(tokens);
         }
-        return new ModelTruth(count, [.. attention.Select(a => a.ToArray())], [.. blocks.Select(b => b.ToArray())], [.. logits]);
+        return runs;
+    }
+
+    private static ModelTruth Truth(RunInFloat64[] runs, int blocks)
+    {
+        var all = Enumerable.Range(0, blocks);
+        return new ModelTruth(runs.Length, [.. all.Select(block => Joined(run => run.Attention[block]))], [.. all.Select(block => Joined(run => run.Blocks[block]))], Joined(run => run.Logits));
+
+        double[] Joined(Func<RunInFloat64, double[]> values) => [.. runs.SelectMany(values)];
     }
 
     // A micro-batch block by block. The attention runs operation by operation beside the fused block that inference takes: the same bits (Tape.FusesBlocks).

@@ -17,8 +17,11 @@ public sealed record RelativeError(double Largest, double Rms)
             largest = difference > largest || double.IsNaN(difference) ? difference : largest;
             (scale, squares, size) = (Math.Max(scale, Math.Abs(truth[i])), squares + (difference * difference), size + (truth[i] * truth[i]));
         }
-        return new RelativeError(largest / scale, Math.Sqrt(squares / size));
+        return new RelativeError(Share(largest, scale), Math.Sqrt(Share(squares, size)));
     }
+
+    // Of a truth of zeros nothing is missed by zeros.
+    private static double Share(double difference, double size) => difference == 0 ? 0 : difference / size;
 }
 
 /// <summary>Errors after a block, of the whole run up to there.</summary>
@@ -26,6 +29,18 @@ public sealed record RelativeError(double Largest, double Rms)
 /// <param name="Attention">What the attention adds to the residual stream.</param>
 /// <param name="Output">The residual stream behind the block.</param>
 public sealed record BlockAccuracy(int Block, RelativeError Attention, RelativeError Output);
+
+/// <summary>Errors of the gradient of the mean label-smoothed cross-entropy with respect to a group of parameters.</summary>
+/// <param name="Trains">What trained, as --trainable has it.</param>
+/// <param name="Group">The group.</param>
+/// <param name="Error">The device against float64.</param>
+/// <param name="Rounding">A float64 model that rounds what the precision stores and multiplies, and nothing inside a sum or a kernel, against float64.</param>
+/// <param name="WorstParameter">The parameter of the group with the largest share of its own gradient wrong.</param>
+/// <param name="WorstRms">That share.</param>
+/// <param name="Switched">Units of the head's ReLUs that are on or off otherwise than in float64: the gradient jumps there, which no bound on rounding covers.</param>
+/// <param name="SwitchedByRounding">The same of the model that rounds.</param>
+public sealed record GradientAccuracy(
+    string Trains, string Group, RelativeError Error, RelativeError Rounding, string WorstParameter, double WorstRms, int Switched, int SwitchedByRounding);
 
 /// <summary>A cell that got another label than in float32.</summary>
 /// <param name="Cell">Its name.</param>
@@ -42,8 +57,11 @@ public sealed record OtherLabel(string Cell, string InFloat32, string Here, doub
 /// <param name="Agreement">Share of all cells that get the label that they get in float32, 0 to 1.</param>
 /// <param name="Correct">Share of the labelled cells whose label is the given one; null where none is labelled with a type that the model knows.</param>
 /// <param name="Others">The cells with another label, least certain ones last.</param>
+/// <param name="Gradients">Errors of the gradient against float64, group by group.</param>
+/// <param name="Labels">What the labels' agreement shows; null for float32.</param>
 public sealed record PrecisionAccuracy(
-    string Precision, IReadOnlyList<BlockAccuracy> Blocks, RelativeError Logits, double Agreement, double? Correct, IReadOnlyList<OtherLabel> Others);
+    string Precision, IReadOnlyList<BlockAccuracy> Blocks, RelativeError Logits, double Agreement, double? Correct, IReadOnlyList<OtherLabel> Others,
+    IReadOnlyList<GradientAccuracy> Gradients, LabelAgreement? Labels);
 
 /// <summary>Every precision of a device.</summary>
 /// <param name="Device">The device, for people.</param>

@@ -1,164 +1,126 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
+using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Layers;
-using Canal.Engine.Operations;
 using Canal.Models;
-using MathNet.Numerics;
+using static Canal.Benchmarks.VectorsInFloat64;
 
 namespace Canal.Benchmarks;
 
 /// <summary>
-/// The whole model in float64, cell by cell, written out from method.md sections 2 and 3 and by none of the devices' code: what their
-/// accuracy is measured against. Linear in the tokens, so that real cells take seconds.
+/// The whole model in float64, cell by cell, with its gradient: what a device's accuracy is measured against. Given a precision, it rounds what that
+/// stores and multiplies, and nothing else: what rounding alone explains.
 /// </summary>
-internal sealed class ModelInFloat64(AnnotationModel model)
+/// <param name="model">An annotation model.</param>
+/// <param name="precision">What to round to; null rounds nothing.</param>
+/// <param name="frozenBlocks">The first blocks, which do not train: they have the precision's forward type, the others that of training.</param>
+internal sealed class ModelInFloat64(AnnotationModel model, CudaPrecision? precision = null, int frozenBlocks = 0)
 {
     private readonly Dictionary<string, double[]> weights = model.Weights.ToDictionary(pair => pair.Key, pair => Array.ConvertAll(pair.Value, v => (double)v), StringComparer.Ordinal);
     private readonly EncoderGeometry sizes = model.Configuration.Encoder();
 
+    private RoundingInFloat64 Outside => precision is null ? RoundingInFloat64.Exact : RoundingInFloat64.OfBlock(precision, frozen: false).OfResidual;
+
+    /// <summary>A parameter's values; change them to take differences.</summary>
+    public double[] this[string name] => weights[name];
+
     /// <summary>A cell's attention outputs and block outputs, [T, C] each, block by block, and its logits.</summary>
     /// <param name="tokens">[T] dense tokens.</param>
-    public (IReadOnlyList<double[]> Attention, IReadOnlyList<double[]> Blocks, double[] Logits) Run(ReadOnlySpan<byte> tokens)
+    public RunInFloat64 Run(ReadOnlySpan<byte> tokens)
     {
-        var (attention, blocks) = (new List<double[]>(), new List<double[]>());
-        var x = (double[])weights["pos_emb.emb.weight"].Clone();
-        for (var t = 0; t < sizes.Positions; t++) Add(x.AsSpan(t * sizes.Width, sizes.Width), Row("token_emb.weight", tokens[t], sizes.Width));
+        var tape = new TapeInFloat64(weights, sizes);
+        var input = Embedded(tokens);
+        var (x, attention, blocks) = (input, new List<double[]>(), new List<double[]>());
         for (var block = 0; block < sizes.Blocks; block++)
         {
-            var (first, second) = ($"performer.net.layers.{block}.0.", $"performer.net.layers.{block}.1.");
-            var h = Norm(x, first + "norm");
-            attention.Add(Linear(
-                Attend(Linear(h, first + "fn.to_q"), Linear(h, first + "fn.to_k"), Linear(h, first + "fn.to_v"), weights[first + "fn.fast_attention.projection_matrix"]),
-                first + "fn.to_out"));
-            Add(x, attention[^1]);
-            var hidden = Linear(Norm(x, second + "norm"), second + "fn.fn.w1");
-            for (var i = 0; i < hidden.Length; i++) hidden[i] = 0.5 * hidden[i] * (1 + SpecialFunctions.Erf(hidden[i] / Math.Sqrt(2)));
-            Add(x, Linear(hidden, second + "fn.fn.w2"));
-            blocks.Add((double[])x.Clone());
+            (var attended, x) = Block(tape, x, block);
+            attention.Add(attended.Data);
+            blocks.Add(x.Data);
         }
-        var y = Norm(x, "norm");
-        foreach (var layer in (string[])["conv1", "fc1", "fc2"]) y = Array.ConvertAll(Linear(y, "to_out." + layer), v => Math.Max(v, 0));
-        return (attention, blocks, Linear(y, "to_out.fc3"));
+        var units = new List<double>();
+        var logits = Logits(tape, x, units).Data;
+        return new RunInFloat64(tokens.ToArray(), input.Data, attention, blocks, [.. units.Select(unit => unit > 0)], logits);
     }
 
-    private ReadOnlySpan<double> Row(string name, int row, int width) => weights[name].AsSpan(row * width, width);
-
-    private double[] Norm(double[] x, string name)
+    /// <summary>The label-smoothed cross-entropy of a run's cell.</summary>
+    public static double Loss(RunInFloat64 run, int label, double smoothing)
     {
-        var (y, gamma, beta, c) = (new double[x.Length], weights[name + ".weight"], weights[name + ".bias"], sizes.Width);
-        for (var row = 0; row < x.Length; row += c)
+        var normaliser = LogSum(run.Logits);
+        return Enumerable.Range(0, run.Logits.Length).Sum(k => Target(k, label, smoothing, run.Logits.Length) * (normaliser - run.Logits[k]));
+    }
+
+    /// <summary>Adds the gradient of weight · <see cref="Loss"/> to the parameters' own. Blocks are run again one by one, so that one block's values are in memory at a time.</summary>
+    /// <param name="run">What <see cref="Run"/> said of the cell.</param>
+    /// <param name="label">Its type.</param>
+    /// <param name="smoothing">s: target (1 - s) one-hot + s / K.</param>
+    /// <param name="weight">Weight of the cell's loss.</param>
+    /// <param name="gradients">By name of the parameter.</param>
+    public void AddGradients(RunInFloat64 run, int label, double smoothing, double weight, Dictionary<string, double[]> gradients)
+    {
+        var tape = new TapeInFloat64(weights, sizes, gradients);
+        var x = new ValuesInFloat64(run.Blocks[^1], Outside);
+        var logits = Logits(tape, x);
+        var normaliser = LogSum(logits.Data);
+        logits.AddGradient([.. logits.Data.Select((logit, k) => weight * (Math.Exp(logit - normaliser) - Target(k, label, smoothing, logits.Data.Length)))]);
+        tape.Backward();
+        for (var block = sizes.Blocks - 1; block >= frozenBlocks; block--)
         {
-            var values = x.AsSpan(row, c);
-            var mean = Sum(values) / c;
-            var variance = 0.0;
-            foreach (var value in values) variance += (value - mean) * (value - mean) / c;
-            var scale = 1 / Math.Sqrt(variance + LayerNorm.Epsilon);
-            for (var i = 0; i < c; i++) y[row + i] = ((values[i] - mean) * scale * gamma[i]) + beta[i];
+            var input = new ValuesInFloat64(block == 0 ? run.Input : run.Blocks[block - 1], Outside);
+            Block(tape, input, block).Output.AddGradient(x.Gradient!);
+            tape.Backward();
+            x = input;
         }
-        return y;
+        if (frozenBlocks > 0) return;
+        Add(tape.GradientOf("pos_emb.emb.weight"), x.Gradient);
+        var bins = tape.GradientOf("token_emb.weight");
+        for (var t = 0; t < sizes.Positions; t++) Add(bins.AsSpan(run.Tokens[t] * sizes.Width, sizes.Width), x.Gradient.AsSpan(t * sizes.Width, sizes.Width));
     }
 
-    // Rows of as many values as the weight has inputs; conv1's weight is one row over the width.
-    private double[] Linear(double[] x, string name)
+    private ValuesInFloat64 Embedded(ReadOnlySpan<byte> tokens)
     {
-        var weight = weights[name + ".weight"];
-        var bias = weights.GetValueOrDefault(name + ".bias");
-        var outputs = bias?.Length ?? sizes.InnerWidth;
-        var inputs = weight.Length / outputs;
-        var y = new double[x.Length / inputs * outputs];
-        Parallel.For(0, x.Length / inputs, row =>
-        {
-            for (var o = 0; o < outputs; o++)
-            {
-                y[(row * outputs) + o] = Dot(x.AsSpan(row * inputs, inputs), weight.AsSpan(o * inputs, inputs)) + (bias?[o] ?? 0);
-            }
-        });
-        return y;
+        var x = (double[])weights["pos_emb.emb.weight"].Clone();
+        for (var t = 0; t < sizes.Positions; t++) Add(x.AsSpan(t * sizes.Width, sizes.Width), weights["token_emb.weight"].AsSpan(tokens[t] * sizes.Width, sizes.Width));
+        return new ValuesInFloat64(x, Outside);
     }
 
-    private double[] Attend(double[] q, double[] k, double[] v, double[] projection)
+    private (ValuesInFloat64 Attention, ValuesInFloat64 Output) Block(TapeInFloat64 tape, ValuesInFloat64 x, int block)
     {
-        var output = new double[q.Length];
-        var keys = new double[sizes.Heads][];
-        Parallel.For(0, sizes.Heads, head => keys[head] = Projected(k, projection, head));
-        var maximum = keys.Max(head => head.Max());
-        Parallel.For(0, sizes.Heads, head =>
-        {
-            var (m, d) = (sizes.Features, sizes.HeadWidth);
-            var (sums, normaliser) = (new double[m * d], new double[m]);
-            for (var t = 0; t < sizes.Positions; t++)
-            {
-                var features = Features(keys[head].AsSpan(t * m, m), Head(k, t, head), maximum);
-                Add(normaliser, features);
-                for (var j = 0; j < m; j++) AddScaled(sums.AsSpan(j * d, d), Head(v, t, head), features[j]);
-            }
-            var queries = Projected(q, projection, head);
-            for (var t = 0; t < sizes.Positions; t++)
-            {
-                var logits = queries.AsSpan(t * m, m);
-                var features = Features(logits, Head(q, t, head), Largest(logits));
-                var total = Dot(features, normaliser);
-                var row = output.AsSpan(((t * sizes.Heads) + head) * d, d);
-                for (var j = 0; j < m; j++) AddScaled(row, sums.AsSpan(j * d, d), features[j] / total);
-            }
-        });
-        return output;
+        var (first, second) = ($"performer.net.layers.{block}.0.", $"performer.net.layers.{block}.1.");
+        var inside = precision is null ? RoundingInFloat64.Exact : RoundingInFloat64.OfBlock(precision, block < frozenBlocks);
+        var h = tape.Norm(x, first + "norm", inside);
+        var (q, k, v) = (Projected("to_q"), Projected("to_k"), Projected("to_v"));
+        var attention = tape.Linear(tape.Attend(q, k, v, first + "fn.fast_attention.projection_matrix", inside), first + "fn.to_out", inside, Outside);
+        x = tape.Sum(x, attention, Outside);
+        var hidden = tape.Gelu(tape.Linear(tape.Norm(x, second + "norm", inside), second + "fn.fn.w1", inside, inside), inside);
+        return (attention, tape.Sum(x, tape.Linear(hidden, second + "fn.fn.w2", inside, Outside), Outside));
+
+        ValuesInFloat64 Projected(string name) => tape.Linear(h, first + "fn." + name, inside, inside);
     }
 
-    // c w_j . x of every token of a head, [T, M], c = D^(-1/4).
-    private double[] Projected(double[] x, double[] projection, int head)
+    private ValuesInFloat64 Logits(TapeInFloat64 tape, ValuesInFloat64 x, List<double>? units = null)
     {
-        var (m, d) = (sizes.Features, sizes.HeadWidth);
-        var (logits, scale) = (new double[sizes.Positions * m], Math.Pow(d, -0.25));
-        for (var t = 0; t < sizes.Positions; t++)
+        var y = tape.Norm(x, "norm", Outside);
+        foreach (var layer in (string[])["conv1", "fc1", "fc2"])
         {
-            for (var j = 0; j < m; j++) logits[(t * m) + j] = scale * Dot(projection.AsSpan(j * d, d), Head(x, t, head));
+            // The filter over the width is no matrix product.
+            y = tape.Relu(tape.Linear(y, "to_out." + layer, layer == "conv1" ? Outside with { Tf32 = false } : Outside, Outside), Outside);
+            units?.AddRange(y.Data);
         }
-        return logits;
+        return tape.Linear(y, "to_out.fc3", Outside, Outside);
     }
 
-    private double[] Features(ReadOnlySpan<double> logits, ReadOnlySpan<double> x, double maximum)
+    private static double LogSum(double[] logits)
     {
-        var half = Dot(x, x) / (2 * Math.Sqrt(sizes.HeadWidth));
-        var features = new double[logits.Length];
-        for (var j = 0; j < features.Length; j++) features[j] = Math.Exp(logits[j] - half - maximum) + FavorSizes.FeatureMapEpsilon;
-        return features;
+        var largest = logits.Max();
+        return largest + Math.Log(logits.Sum(logit => Math.Exp(logit - largest)));
     }
 
-    private ReadOnlySpan<double> Head(double[] x, int token, int head) => x.AsSpan(((token * sizes.Heads) + head) * sizes.HeadWidth, sizes.HeadWidth);
-
-    private static double Sum(ReadOnlySpan<double> x)
-    {
-        var sum = 0.0;
-        foreach (var value in x) sum += value;
-        return sum;
-    }
-
-    private static double Largest(ReadOnlySpan<double> x)
-    {
-        var largest = double.NegativeInfinity;
-        foreach (var value in x) largest = Math.Max(largest, value);
-        return largest;
-    }
-
-    private static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
-    {
-        var wideA = MemoryMarshal.Cast<double, Vector<double>>(a);
-        var wideB = MemoryMarshal.Cast<double, Vector<double>>(b);
-        var sums = Vector<double>.Zero;
-        for (var i = 0; i < wideA.Length; i++) sums += wideA[i] * wideB[i];
-        var sum = Vector.Sum(sums);
-        for (var i = wideA.Length * Vector<double>.Count; i < a.Length; i++) sum += a[i] * b[i];
-        return sum;
-    }
-
-    private static void Add(Span<double> to, ReadOnlySpan<double> from) => AddScaled(to, from, 1);
-
-    private static void AddScaled(Span<double> to, ReadOnlySpan<double> from, double factor)
-    {
-        var wideTo = MemoryMarshal.Cast<double, Vector<double>>(to);
-        var wideFrom = MemoryMarshal.Cast<double, Vector<double>>(from);
-        for (var i = 0; i < wideTo.Length; i++) wideTo[i] += wideFrom[i] * factor;
-        for (var i = wideTo.Length * Vector<double>.Count; i < to.Length; i++) to[i] += from[i] * factor;
-    }
+    private static double Target(int type, int label, double smoothing, int types) => (type == label ? 1 - smoothing : 0) + (smoothing / types);
 }
+
+/// <summary>A cell's run through <see cref="ModelInFloat64"/>.</summary>
+/// <param name="Tokens">[T].</param>
+/// <param name="Input">[T, C]: what the first block gets.</param>
+/// <param name="Attention">What each block's attention adds, [T, C].</param>
+/// <param name="Blocks">What each block gives, [T, C].</param>
+/// <param name="Units">Which units of the head's three ReLUs are on: filter, manifold, representation.</param>
+/// <param name="Logits">[K].</param>
+internal sealed record RunInFloat64(byte[] Tokens, double[] Input, IReadOnlyList<double[]> Attention, IReadOnlyList<double[]> Blocks, bool[] Units, double[] Logits);

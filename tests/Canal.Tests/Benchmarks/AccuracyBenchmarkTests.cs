@@ -19,7 +19,7 @@ public sealed class AccuracyBenchmarkTests
     [Fact]
     public void TheProcessorIsAsAccurateAsFloat32_AndHasNoOtherPrecision()
     {
-        var result = Run([("fp32", () => new CpuDevice(new CpuOptions { Threads = 2 }))]);
+        var result = Run([(CudaPrecision.Fp32, () => new CpuDevice(new CpuOptions { Threads = 2 }))]);
         Assert.Equal((Cells, 4), (result.Cells, result.TruthCells));
         var only = Assert.Single(result.Precisions);
         Assert.Equal((1.0, 0), (only.Agreement, only.Others.Count));
@@ -45,7 +45,7 @@ public sealed class AccuracyBenchmarkTests
     {
         EmulatedRuntime.Require();
         var precisions = CudaPrecision.All;
-        var result = Run([.. precisions.Select(p => (p.Name, (Func<Device>)(() => new CudaDevice(new EmulatedRuntime(workers: 2), new CudaOptions { Precision = p }))))]);
+        var result = Run([.. precisions.Select(p => (p, (Func<Device>)(() => new CudaDevice(new EmulatedRuntime(workers: 2), new CudaOptions { Precision = p }))))]);
         Assert.Equal(precisions.Select(p => p.Name), result.Precisions.Select(p => p.Precision));
         AssertFloat32(result.Precisions[0]);
         foreach (var coarse in result.Precisions.Skip(1))
@@ -64,7 +64,7 @@ public sealed class AccuracyBenchmarkTests
         var devices = 0;
         using var cells = StandIns.Cells(Model.Panel, 64, 20, 1);
         using var known = Labelled(cells, [.. Enumerable.Range(0, 64).Select(c => c % 4 - 1)]);
-        var result = AccuracyBenchmark.Run([("fp32", Open), ("again", Open)], Model, known, 1, null, CancellationToken.None);
+        var result = AccuracyBenchmark.Run([(CudaPrecision.Fp32, Open), (CudaPrecision.Fp32 with { Name = "again" }, Open)], Model, known, 1, null, CancellationToken.None);
         Assert.Equal(2, devices);
         Assert.Empty(result.Precisions[1].Others);
         Assert.Equal(result.Precisions[0].Correct, result.Precisions[1].Correct);
@@ -83,7 +83,7 @@ public sealed class AccuracyBenchmarkTests
     {
         var model = StandIns.Base(Model.Configuration, 1);
         using var cells = StandIns.Cells(model.Panel, 2, 5, 1);
-        Assert.Throws<UserException>(() => AccuracyBenchmark.Run([("fp32", () => new CpuDevice(new CpuOptions()))], model, cells, 1, null, CancellationToken.None));
+        Assert.Throws<UserException>(() => AccuracyBenchmark.Run([(CudaPrecision.Fp32, () => new CpuDevice(new CpuOptions()))], model, cells, 1, null, CancellationToken.None));
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class AccuracyBenchmarkTests
         Assert.Equal((0.5 / 4, Math.Sqrt(0.25 / 21)), (error.Largest, error.Rms));
     }
 
-    private static AccuracyResult Run(IReadOnlyList<(string, Func<Device>)> devices)
+    private static AccuracyResult Run(IReadOnlyList<(CudaPrecision, Func<Device>)> devices)
     {
         using var cells = StandIns.Cells(Model.Panel, Cells, 20, seed: 1);
         return AccuracyBenchmark.Run(devices, Model, cells, 4, null, CancellationToken.None);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Canal.Engine.Devices.Cuda;
 using Canal.Engine.Devices.Cuda.Compiler;
+using Canal.Engine.Operations;
 
 namespace Canal.Engine.Tests.Cuda.Nvrtc;
 
@@ -9,19 +10,19 @@ namespace Canal.Engine.Tests.Cuda.Nvrtc;
 internal static class KernelTable
 {
     private const string Absent = "–";
-    private static readonly int[] Shown = [75, 80, 90];
+    private static readonly string Shown = string.Join(" / ", CompiledKernels.Architectures.Select(architecture => string.Create(CultureInfo.InvariantCulture, $"{architecture / 10}.{architecture % 10}")));
 
     /// <summary>Registers, shared memory and blocks a multiprocessor of every kernel of scBERT, as compiled.</summary>
     public static string Resources(CompiledKernels kernels)
     {
-        var text = new StringBuilder("""
-            | program | kernel | block | registers 7.5 / 8.0 / 9.0 | shared bytes | blocks an SM 7.5 / 8.0 / 9.0 |
+        var text = new StringBuilder($"""
+            | program | kernel | block | registers {Shown} | shared bytes | blocks an SM {Shown} |
             | --- | --- | ---: | ---: | ---: | ---: |
 
             """);
-        foreach (var program in Shown.SelectMany(kernels.Programs).DistinctBy(program => program.Name).OrderBy(program => program.Name, StringComparer.Ordinal))
+        foreach (var program in CompiledKernels.Architectures.SelectMany(kernels.Programs).DistinctBy(program => program.Name).OrderBy(program => program.Name, StringComparer.Ordinal))
         {
-            var uses = Shown.Select(architecture => Uses(kernels, program.Name, architecture)).ToArray();
+            var uses = CompiledKernels.Architectures.Select(architecture => Uses(kernels, program.Name, architecture)).ToArray();
             foreach (var kernel in uses.SelectMany(use => use.Keys).Distinct().Order(StringComparer.Ordinal))
             {
                 var columns = uses.Select(use => use.GetValueOrDefault(kernel)).ToArray();
@@ -52,7 +53,29 @@ internal static class KernelTable
         return text.ToString();
     }
 
-    /// <summary>Whole jobs: the sum of the predicted times of all their operations, matrix products included.</summary>
+    /// <summary>Attention on tensor cores: its limit beside what its kernels' headers expect.</summary>
+    public static string Expectations(CompiledKernels kernels)
+    {
+        Card[] cards = [Card.A100, Card.H200];
+        var text = new StringBuilder($"""
+            | operation | {string.Join(" | ", cards.Select(card => $"{card.Name}: limit | expected | share of the limit"))} |
+            | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+
+            """);
+        foreach (var name in (string[])[FavorForward.Name, FavorBackward.Name])
+        {
+            var columns = cards.Select(card =>
+            {
+                var run = kernels.Tour(card.Architecture, CudaPrecision.Bf16).Train.First(run => run.Name == name);
+                var (limit, expected) = (card.Seconds(run), Expectation.Of(run, card)!.Value);
+                return string.Create(CultureInfo.InvariantCulture, $"{Units.Time(limit)} | {expected} | {100 * limit / expected.Longest:F0} to {100 * limit / expected.Shortest:F0} %");
+            });
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {name}, bf16 | {string.Join(" | ", columns)} |");
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Whole jobs: the sum of the predicted times of all their operations, matrix products included; at the limit, and with attention as expected.</summary>
     public static string Jobs(CompiledKernels kernels)
     {
         var text = new StringBuilder($"""
@@ -68,8 +91,11 @@ internal static class KernelTable
         ];
         foreach (var (name, cells, work) in jobs)
         {
-            var times = Card.All.Select(card => work(kernels.Tour(card.Architecture, CudaPrecision.DefaultFor(card.Architecture))).Sum(card.Seconds));
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {string.Join(" | ", times.Select(seconds => $"{Units.Time(seconds)}, {Units.Rounded(cells / seconds)} cells/s"))} |");
+            var runs = Card.All.Select(card => (Card: card, Runs: work(kernels.Tour(card.Architecture, CudaPrecision.DefaultFor(card.Architecture))))).ToList();
+            var limits = runs.Select(on => on.Runs.Sum(on.Card.Seconds));
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {name}: limit | {string.Join(" | ", limits.Select(seconds => $"{Units.Time(seconds)}, {Units.Rounded(cells / seconds)} cells/s"))} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| with attention as expected | {string.Join(" | ", runs.Select(on => Expectation.Of(on.Runs, on.Card) is { } expected
+                ? $"{expected}, {Units.Rounded(cells / expected.Longest)} to {Units.Rounded(cells / expected.Shortest)} cells/s" : Absent))} |");
         }
         return text.ToString();
     }

@@ -1,4 +1,5 @@
 using Canal.Engine.Devices.Cuda;
+using Canal.Engine.Operations;
 
 namespace Canal.Engine.Tests.Cuda.Nvrtc;
 
@@ -30,6 +31,9 @@ internal sealed class OperationRun
 
     /// <summary>Exponentials that the mathematics needs at least.</summary>
     public required long Exponentials { get; init; }
+
+    /// <summary>Sizes of FAVOR+, where the operation is its forward or backward pass.</summary>
+    public FavorSizes? Attention { get; init; }
 
     public Arithmetic Arithmetic { get; set; }
 

@@ -53,6 +53,7 @@ internal sealed class RecordingDevice : Device
             Flops = description.Flops,
             Bytes = description.Bytes,
             Exponentials = Exponentials.Of(operation),
+            Attention = operation switch { FavorForward forward => forward.Sizes, FavorBackward backward => backward.Sizes, _ => null },
             Arithmetic = Exponentials.IsAttention(operation) && IsHalf(description.Uses) ? Arithmetic.TensorHalf : Arithmetic.Float32,
         };
         Runs.Add(run);
