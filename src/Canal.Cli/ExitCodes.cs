@@ -1,4 +1,7 @@
 using Canal.Cli.Terminal;
+using Canal.Engine.Devices.Cuda;
+using Canal.Interop.Cuda;
+using Canal.Interop.Nvrtc;
 
 namespace Canal.Cli;
 
@@ -29,11 +32,16 @@ internal static class ExitCodes
         InsufficientMemoryException or OutOfMemoryException => (Machine, "out of memory: " + exception.Message),
         FileNotFoundException or DirectoryNotFoundException => (User, exception.Message),
         UnauthorizedAccessException => (User, exception.Message),
+        // A card, its driver or its compiler that fails in the middle of a job: the first line says what and what to do, the rest (a compiler's log) is for --debug.
+        CudaException => (Machine, FirstLine(exception)),
+        NvrtcMissingException or NvrtcException or CudaKernelException => (Machine, FirstLine(exception) + "; canal doctor shows what was found, --device cpu computes without the card"),
         IOException io when IsDiskFull(io) => (Machine, "the disk is full: " + exception.Message),
         IOException => (Machine, exception.Message),
         AggregateException { InnerException: { } inner } => Classify(inner),
         _ => (Defect, exception.GetType().Name + ": " + exception.Message),
     };
+
+    private static string FirstLine(Exception exception) => exception.Message.TrimStart().Split('\n', 2)[0].TrimEnd();
 
     private static string Interruption(Exception exception) =>
         exception.GetType() == typeof(OperationCanceledException) || exception.GetType() == typeof(TaskCanceledException)

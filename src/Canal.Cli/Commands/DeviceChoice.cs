@@ -65,7 +65,7 @@ internal sealed record DeviceChoice(string Kind, int Ordinal, CudaPrecision? Pre
 
     private CudaDevice OpenCuda(nuint? memoryLimit)
     {
-        var runtime = DriverRuntime.Open(Ordinal, _ => { });
+        var runtime = DriverRuntime.Open(Ordinal, line => Console.Error.WriteLine("canal: " + Terminal.SafeText.Message(line)));
         try
         {
             var precision = Precision ?? CudaPrecision.DefaultFor(runtime.Architecture);
